@@ -1,0 +1,27 @@
+/* The secret key file: the root of every key this gateway makes up. Lines "id base64(32 bytes)", newest first; every purpose has its own key
+ * by HKDF-SHA-256 with the purpose's name as info. New values use the first line; old ones name the line they used. */
+#pragma once
+#include "base/secret.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+struct root_keys;
+
+#define ROOT_KEY_ID_MAX 32
+#define DERIVED_KEY_SIZE 32
+
+/* Reads the file. NULL with *error: missing, unreadable, readable by others (mode & 077), malformed, an id twice. */
+struct root_keys *root_keys_read(const char *path, GError **error);
+/* Makes a file with one new key, mode 0600, fsync'ed, never over an existing file. */
+bool root_keys_create(const char *path, GError **error);
+/* For tests and tools: one key from 32 given bytes. */
+struct root_keys *root_keys_from_bytes(const char *id, const uint8_t bytes[32]);
+void root_keys_free(struct root_keys *keys);
+
+/* The id of the newest key. Borrowed. */
+const char *root_keys_current(const struct root_keys *keys);
+/* The key for a purpose under a given id. False when there is no such id. */
+bool root_keys_derive(const struct root_keys *keys, const char *id, const char *purpose, uint8_t out[DERIVED_KEY_SIZE]);
+/* A value that tells this key file from any other, without revealing it: kept in the store to refuse a wrong file at start.
+ * One for each id; 16 hex digits. */
+bool root_keys_fingerprint(const struct root_keys *keys, const char *id, char out[17]);

@@ -1,0 +1,17 @@
+/* Secrets at rest: AES-256-GCM under the purpose's key, a random 96-bit nonce, and the context (tenant, table, row, column) as associated data,
+ * so that a sealed value moved to another row does not open (SECURITY KY-1). Text form: "s1.<key id>.<base64url(nonce ciphertext tag)>". */
+#pragma once
+#include "crypto/root_keys.h"
+#include <stddef.h>
+
+struct seal_context {
+	const char *tenant;
+	const char *table;
+	const char *row;
+	const char *column;
+};
+
+/* Caller frees. */
+char *seal(const struct root_keys *keys, const struct seal_context *context, const void *plain, size_t length);
+/* NULL with *error (ERROR_INTERNAL) for a foreign key id, another context, or any changed bit. Caller frees (wipes). */
+struct secret *unseal(const struct root_keys *keys, const struct seal_context *context, const char *sealed, GError **error);

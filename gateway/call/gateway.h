@@ -1,0 +1,18 @@
+/* What all calls share: built once by `serve`, then only read. */
+#pragma once
+#include "crypto/password.h"
+#include "crypto/root_keys.h"
+#include "gateway/store/cache.h"
+#include "gateway/store/store.h"
+
+struct gateway {
+	struct store *store;
+	struct cache *cache;
+	const struct root_keys *keys;
+	struct password_hasher *hasher;
+	const char *base_url;         /* no trailing slash */
+	const char *base_authority;   /* "host[:port]" of base_url, lower case */
+	uint8_t throttle_key[DERIVED_KEY_SIZE]; /* keyed digests of throttle buckets */
+	uint8_t form_key[DERIVED_KEY_SIZE];     /* MACs of forms and hops */
+	uint8_t device_key[DERIVED_KEY_SIZE];   /* known-device cookies */
+};

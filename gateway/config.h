@@ -1,0 +1,23 @@
+/* passerelle.yaml read into one immutable snapshot. The table of keys in config.c is where keys, defaults and their sentences stand. */
+#pragma once
+#include "base/log.h"
+#include "crypto/password.h"
+#include <stdint.h>
+
+struct config {
+	char *file;                 /* where it came from; NULL: built-in defaults */
+	char **listen;              /* NULL-closed */
+	char *base_url;
+	char *store;                /* "sqlite:/absolute/path" */
+	char *secret_key_file;      /* absolute */
+	struct { unsigned connections, per_address; int64_t header_bytes, body_bytes; } limits;
+	struct { unsigned threads, hash_slots, provider_slots; } workers; /* hash_slots 0: auto */
+	struct password_cost password_hash;
+	enum log_level log_level;
+	enum log_format log_format;
+};
+
+/* `path` from --config, NULL: $PASSERELLE_CONFIG, ./passerelle.yaml, /etc/passerelle/passerelle.yaml, else the defaults. A key that is declared but not built
+ * yet is an error that says so. NULL with *error: one mistake a line, "file:line: key: …". */
+struct config *config_load(const char *path, GError **error);
+void config_free(struct config *config);

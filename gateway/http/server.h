@@ -1,0 +1,55 @@
+/* The server: sockets, libmicrohttpd's threads, workers, deadlines, drain.
+ *
+ *   accept ─→ head read ─→ guard ─→ app.match ─→ body read ─→ plan ─┬─ inline ─→ handle ─→ reply
+ *                                                                   └─ suspend ─→ worker: handle ─→ resume ─→ reply
+ *
+ * Handlers are plain straight-line C. An inline one may not wait; one on a worker may, until request_deadline_ms.
+ */
+#pragma once
+#include "gateway/http/reply.h"
+#include "gateway/http/request.h"
+#include "base/errors.h"
+
+enum plan { PLAN_INLINE, PLAN_WORKER };
+
+struct http_endpoint {
+	unsigned methods;      /* HTTP methods, or'ed */
+	size_t body_max;       /* 0: the server's limit */
+	bool takes_form;       /* a POST body must be application/x-www-form-urlencoded */
+	/* NULL: always inline. Asked once the body is there. */
+	enum plan (*plan)(const struct request *request, void *context);
+	void (*handle)(struct request *request, struct reply *reply, void *context);
+};
+
+/* What the server is for. match: asked once the guard is content, before the body; sets *ret_context for plan and handle. NULL: the app has
+ * filled `refusal` (404, 421, …). An error found by the server itself (malformed body, too large, shed, wrong method) goes to `refuse`, so that
+ * pages and JSON errors look alike everywhere. release (may be NULL) frees the context. */
+struct http_app {
+	void *data;
+	const struct http_endpoint *(*match)(void *data, struct request *request, struct reply *refusal, void **ret_context);
+	void (*refuse)(void *data, struct request *request, struct reply *reply, enum error_code code, const char *detail);
+	void (*release)(void *data, void *context);
+};
+
+struct http_options {
+	const char *const *listen;   /* "127.0.0.1:8080", "[::1]:8080", port 0 picks one; NULL-closed */
+	unsigned connections, per_address; /* 960, 240 */
+	size_t header_bytes, body_bytes;
+	unsigned worker_threads;     /* 32 */
+	int64_t head_ms, body_ms, handle_ms, idle_ms; /* absolute: 10 s, 30 s, 15 s; idle keep-alive 60 s */
+	int64_t queue_ms;            /* longest wait for a worker before 503: 100 */
+};
+
+struct http_figures {
+	uint64_t requests, refused_by_guard, shed, suspended, connections, timeouts;
+};
+
+struct http_server;
+
+/* Returns running. NULL with *error when a socket cannot be had (the message names it). */
+struct http_server *http_server_start(const struct http_options *options, const struct http_app *app, GError **error);
+/* Where it listens, as "host:port" with the real port. Borrowed. */
+const char *http_server_address(const struct http_server *server, size_t index);
+struct http_figures http_server_figures(const struct http_server *server);
+/* Stops accepting, answers what is under way with Connection: close, for at most `within_ms`; then stops and frees. */
+void http_server_stop(struct http_server *server, int64_t within_ms);

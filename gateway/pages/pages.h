@@ -1,0 +1,63 @@
+/* Pages. Each takes plain facts and returns HTML (NUL-terminated; caller frees). Texts come from the catalogue of the chosen language. */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+
+/* The languages there are: "en", "fr". Chooses by ui_locales (OpenID Connect, space-separated), then Accept-Language, then the tenant's locale, then
+ * English; any argument may be NULL. Returns a static string. */
+const char *page_language(const char *ui_locales, const char *accept_language, const char *tenant_locale);
+
+/* The Content-Security-Policy for our pages: default-src 'none', the style sheet by its hash, frame-ancestors 'none', form-action 'self' and, when
+ * not NULL, one further origin where the form's redirect ends (Chromium applies form-action to redirects). Caller frees. */
+char *page_security_policy(const char *form_action_origin);
+
+struct page_frame {
+	const char *language;
+	const char *tenant_name;  /* NULL: the gateway itself */
+	const char *reference;    /* shown on error pages */
+};
+
+struct page_sign_in {
+	struct page_frame frame;
+	const char *action;       /* where the form posts */
+	const char *form_token;   /* CSRF token, a hidden field named form_token */
+	const char *client_name;  /* the application that asks, NULL: none */
+	const char *username;     /* to show again, NULL */
+	/* NULL, or what to say above the form: "wrong" (name or password wrong: one text for unknown, wrong, disabled, locked), "busy", "again" */
+	const char *problem;
+	const char *cancel_url;   /* NULL: no cancel link */
+};
+char *page_sign_in(const struct page_sign_in *facts);
+
+struct page_consent {
+	struct page_frame frame;
+	const char *action, *form_token;
+	const char *client_name, *account_name, *username;
+	const char *const *scopes; /* NULL-closed; known ones get a sentence, others are shown as they are */
+};
+/* Buttons: name "approve" value "yes", name "decline" value "yes". */
+char *page_consent(const struct page_consent *facts);
+
+struct page_sign_out {
+	struct page_frame frame;
+	const char *action, *form_token;
+	const char *account_name;
+};
+char *page_sign_out(const struct page_sign_out *facts);
+/* After signing out; return_url may be NULL. */
+char *page_signed_out(const struct page_frame *frame, const char *return_url);
+
+struct page_account {
+	struct page_frame frame;
+	const char *username, *name, *email;
+	const char *sign_out_url;
+};
+/* A signed-in person without an application to go to. */
+char *page_account(const struct page_account *facts);
+
+/* What happened, what to do, the reference. `problem` is an error's name from err.def in lower case ("flow_expired"): texts are in the catalogue, an
+ * unknown one gets the general text. `detail` (may be NULL) is a plain sentence for the application's developer: "redirect_uri is not registered". */
+char *page_error(const struct page_frame *frame, const char *problem, const char *detail);
+
+/* At `/` of base_url: what this is, where to go, what to do next. Tenant names are not listed to strangers; `fresh` says there is no tenant yet. */
+char *page_welcome(const struct page_frame *frame, const char *base_url, bool fresh);

@@ -1,0 +1,154 @@
+/* The store's verbs.
+ *
+ * A `unit` is what verbs run in: a reader (one a thread, opened on first use) or one write transaction. Every verb names the tenant by its
+ * internal id, and sees nothing of any other. A look-up has three results, never two: FOUND, MISSING, BROKEN.
+ *
+ * store_write hands a function to the writer. On SQLite one thread groups the transactions that wait into one commit (synchronous=FULL), each in a
+ * savepoint of its own: one that fails is undone alone. It returns after the commit is durable. The function must be quick, wait for nothing and
+ * touch only its data: it runs on the writer's thread.
+ *
+ * Every transaction that changes what a front may have in memory (tenants, clients, resources, providers, keys, the state of accounts, and the end of
+ * sessions, grants and tokens) writes a row to `change`; after the commit the shared counter beside the database is bumped.
+ */
+#pragma once
+#include "base/errors.h"
+#include "crypto/root_keys.h"
+#include "gateway/store/records.h"
+#include "policies/throttle.h"
+
+struct store;
+struct unit;
+
+enum found { BROKEN = 0, MISSING, FOUND };
+
+struct store_options {
+	const char *address;           /* "sqlite:/absolute/path.db" */
+	const struct root_keys *keys;  /* borrowed: sealed columns, fingerprint check */
+	const char *node;              /* this gateway's name in the connection log's chain */
+	int64_t commit_wait_ms;        /* longest wait for the writer: 1,000 */
+	bool create;                   /* make the database when there is none */
+};
+
+/* Opens, checks and migrates. Refuses with a clear message: no such file, unreadable, not ours, owned by another user, of a later version, sealed with
+ * keys that `keys` does not hold. NULL with *error. */
+struct store *store_open(const struct store_options *options, GError **error);
+void store_close(struct store *store);
+const char *store_node(const struct store *store);
+/* The root keys it was opened with. Borrowed. */
+const struct root_keys *store_keys(const struct store *store);
+/* Whether a database is there at all (so that a key file is never made against one): FOUND, MISSING, BROKEN. */
+enum found store_exists(const char *address, GError **error);
+
+/* The calling thread's reader. NULL with *error ERROR_UNAVAILABLE. */
+struct unit *store_reader(struct store *store, GError **error);
+/* Runs `work` in a transaction; true once it is durable. False with *error: what `work` set, ERROR_UNAVAILABLE when the writer did not come to it in
+ * time (then it never runs), ERROR_INTERNAL when the commit failed (nothing of it holds). */
+bool store_write(struct store *store, bool (*work)(struct unit *unit, void *data, GError **error), void *data, GError **error);
+/* As store_write, without waiting; `data` is freed with `release` afterwards, done or not. For the log of machine-only grants: durable within a second,
+ * failures are counted and logged. False when the queue is full. */
+bool store_write_later(struct store *store, bool (*work)(struct unit *unit, void *data, GError **error), void *data, GDestroyNotify release);
+/* The shared counter: one atomic read. */
+uint64_t store_counter(const struct store *store);
+
+struct store_figures { uint64_t commits, transactions, failures; };
+struct store_figures store_figures(const struct store *store);
+
+/* A list verb calls `each` once a row, until it returns false; the record is the callee's to read, not to keep. */
+
+/* Tenants. Names, issuers and domains are unique on the gateway. */
+bool tenant_insert(struct unit *unit, const struct tenant *tenant, GError **error);          /* ERROR_CONFLICT */
+bool tenant_update(struct unit *unit, const struct tenant *tenant, GError **error);
+bool tenant_remove(struct unit *unit, const char *tenant, GError **error);                    /* and all that is its */
+enum found tenant_find(struct unit *unit, const char *tenant, struct tenant **ret, GError **error);
+enum found tenant_find_named(struct unit *unit, const char *name, struct tenant **ret, GError **error);
+bool tenant_list(struct unit *unit, bool (*each)(const struct tenant *tenant, void *data), void *data, GError **error);
+
+/* Accounts. */
+bool account_insert(struct unit *unit, const char *tenant, const struct account *account, GError **error); /* ERROR_CONFLICT: name or id taken */
+bool account_update(struct unit *unit, const char *tenant, const struct account *account, GError **error);
+bool account_remove(struct unit *unit, const char *tenant, const char *account, GError **error); /* the id is never given again */
+enum found account_find(struct unit *unit, const char *tenant, const char *account, struct account *ret, GError **error);
+/* By user name, else by an address that exactly one account has. */
+enum found account_find_login(struct unit *unit, const char *tenant, const char *login_key, struct account *ret, GError **error);
+bool account_list(struct unit *unit, const char *tenant, bool (*each)(const struct account *account, void *data), void *data, GError **error);
+/* Disabling and enabling; ends sessions and grants when disabling. */
+bool account_set_disabled(struct unit *unit, const char *tenant, const char *account, bool disabled, int64_t now_ms, GError **error);
+/* The stored password hash. credential_set with changed_ms > 0 ends the account's sessions and grants from before; 0: a silent rehash. NULL removes. */
+bool credential_set(struct unit *unit, const char *tenant, const char *account, const char *stored, int64_t changed_ms, GError **error);
+enum found credential_find(struct unit *unit, const char *tenant, const char *account, char **ret_stored, GError **error);
+bool link_insert(struct unit *unit, const char *tenant, const struct link *link, GError **error);
+enum found link_find(struct unit *unit, const char *tenant, const char *provider, const char *subject, struct link *ret, GError **error);
+
+/* Clients, resources, providers. put inserts or replaces; settings are compared by the caller. */
+bool client_put(struct unit *unit, const char *tenant, const struct client *client, GError **error);       /* secrets included */
+bool client_remove(struct unit *unit, const char *tenant, const char *client_id, int64_t now_ms, GError **error); /* and its grants */
+enum found client_find(struct unit *unit, const char *tenant, const char *client_id, struct client **ret, GError **error);
+bool client_list(struct unit *unit, const char *tenant, bool (*each)(struct client *client, void *data), void *data, GError **error);
+bool resource_put(struct unit *unit, const char *tenant, const struct resource *resource, GError **error);
+bool resource_remove(struct unit *unit, const char *tenant, const char *identifier, GError **error);
+enum found resource_find(struct unit *unit, const char *tenant, const char *identifier, struct resource **ret, GError **error);
+bool resource_list(struct unit *unit, const char *tenant, bool (*each)(struct resource *resource, void *data), void *data, GError **error);
+bool provider_put(struct unit *unit, const char *tenant, const struct provider_record *provider, GError **error);
+bool provider_remove(struct unit *unit, const char *tenant, const char *name, GError **error);
+bool provider_list(struct unit *unit, const char *tenant, bool (*each)(const struct provider_record *provider, void *data), void *data, GError **error);
+
+/* Signing keys. */
+bool key_insert(struct unit *unit, const char *tenant, const struct signing_key *key, GError **error);
+bool key_set_state(struct unit *unit, const char *tenant, const char *kid, enum key_state state, int64_t now_ms, GError **error);
+bool key_list(struct unit *unit, const char *tenant, bool (*each)(const struct signing_key *key, void *data), void *data, GError **error);
+
+/* Flows. update demands the version it read (MISSING: another tab was faster); consume takes the flow out, once. */
+bool flow_insert(struct unit *unit, const char *tenant, const struct flow *flow, GError **error);
+enum found flow_find(struct unit *unit, const char *tenant, const uint8_t digest[DIGEST_SIZE], struct flow *ret, GError **error);
+enum found flow_update(struct unit *unit, const char *tenant, const struct flow *flow, GError **error);
+enum found flow_consume(struct unit *unit, const char *tenant, const uint8_t digest[DIGEST_SIZE], struct flow *ret, GError **error);
+
+/* Sessions. */
+bool session_insert(struct unit *unit, const char *tenant, const struct session *session, GError **error);
+enum found session_find(struct unit *unit, const char *tenant, const uint8_t digest[DIGEST_SIZE], struct session *ret, GError **error);
+enum found session_find_id(struct unit *unit, const char *tenant, const char *session, struct session *ret, GError **error);
+bool session_touch(struct unit *unit, const char *tenant, const char *session, int64_t now_ms, GError **error);
+/* Ends it, and revokes its grants that are not offline. */
+bool session_end(struct unit *unit, const char *tenant, const char *session, int64_t now_ms, GError **error);
+bool session_list(struct unit *unit, const char *tenant, const char *account, bool (*each)(const struct session *session, void *data), void *data, GError **error);
+
+/* Grants and tokens. */
+bool grant_insert(struct unit *unit, const char *tenant, const struct grant *grant, GError **error);
+enum found grant_find(struct unit *unit, const char *tenant, const char *grant, struct grant *ret, GError **error);
+bool grant_revoke(struct unit *unit, const char *tenant, const char *grant, int64_t now_ms, GError **error);
+/* The newest unrevoked grant of this account to this client with explicit consent: remembered consent. */
+enum found grant_find_consent(struct unit *unit, const char *tenant, const char *account, const char *client_id, struct grant *ret, GError **error);
+bool code_insert(struct unit *unit, const char *tenant, const struct code *code, GError **error);
+/* Claims the code by one UPDATE … RETURNING. FOUND: *ret as it was claimed, used_ms 0 before; used earlier: FOUND with ret->used_ms of the first use. */
+enum found code_claim(struct unit *unit, const char *tenant, const uint8_t digest[DIGEST_SIZE], int64_t now_ms, struct code *ret, GError **error);
+enum found code_find(struct unit *unit, const char *tenant, const uint8_t digest[DIGEST_SIZE], struct code *ret, GError **error);
+bool refresh_insert(struct unit *unit, const char *tenant, const struct refresh_token *token, GError **error);
+enum found refresh_find(struct unit *unit, const char *tenant, const uint8_t digest[DIGEST_SIZE], struct refresh_token *ret, GError **error);
+/* Extends or marks rotated: writes idle_expires_ms, rotated_ms, successor, used_ms. */
+bool refresh_update(struct unit *unit, const char *tenant, const struct refresh_token *token, GError **error);
+bool refresh_remove(struct unit *unit, const char *tenant, const uint8_t digest[DIGEST_SIZE], GError **error);
+bool access_insert(struct unit *unit, const char *tenant, const struct access_token *token, GError **error);
+enum found access_find(struct unit *unit, const char *tenant, const uint8_t digest[DIGEST_SIZE], struct access_token *ret, GError **error);
+bool access_revoke(struct unit *unit, const char *tenant, const uint8_t digest[DIGEST_SIZE], int64_t now_ms, GError **error);
+/* One JWT revoked by its jti, remembered until it would have expired. */
+bool jti_revoke(struct unit *unit, const char *tenant, const char *jti, int64_t expires_ms, GError **error);
+enum found jti_revoked(struct unit *unit, const char *tenant, const char *jti, GError **error);
+
+/* Throttle buckets, under a keyed digest of what they count; `account` is the account a bucket belongs to, "" for an address. */
+enum found throttle_find(struct unit *unit, const char *tenant, const uint8_t bucket[DIGEST_SIZE], struct throttle_state *ret, GError **error);
+bool throttle_put(struct unit *unit, const char *tenant, const uint8_t bucket[DIGEST_SIZE], const char *account, const struct throttle_state *state, int64_t expires_ms, GError **error);
+/* After `user unlock`: removes every bucket of an account (they carry its id). */
+bool throttle_clear_account(struct unit *unit, const char *tenant, const char *account, GError **error);
+
+/* The connection log. last: seq 0 and a zero hash for a new chain. */
+struct log_tip { int64_t seq; uint8_t hash[DIGEST_SIZE]; };
+bool log_last(struct unit *unit, const char *tenant, const char *node, struct log_tip *ret, GError **error);
+bool log_insert(struct unit *unit, const char *tenant, const struct log_row *row, GError **error);
+struct log_filter { const char *account, *event, *ref; int64_t since_ms; int64_t limit; bool oldest_first; };
+bool log_list(struct unit *unit, const char *tenant, const struct log_filter *filter, bool (*each)(const struct log_row *row, void *data), void *data, GError **error);
+
+/* Changes after `seq`, oldest first. */
+bool change_list(struct unit *unit, int64_t seq, bool (*each)(const struct change *change, void *data), void *data, GError **error);
+
+/* Removes up to `limit` rows that expired before now, over all tenants, and old change rows; *ret_more when there are more. */
+bool store_purge(struct unit *unit, int64_t now_ms, int64_t limit, bool *ret_more, GError **error);

@@ -1,0 +1,14 @@
+/* What was looked at, in order: every check a driver or endpoint makes goes through one recorder. It feeds the reason in the connection log,
+ * `passerelle log show REF` and `passerelle provider test`. Values are cut at 256 bytes; never pass a secret. */
+#pragma once
+#include "base/json.h"
+
+struct checks;
+
+struct checks *checks_new(void);
+void checks_free(struct checks *checks);
+/* Records one check and returns `passed`, so that code reads: if (!check(c, "audience", seen, expected, ok)) return …. seen and expected may be NULL.
+ * `checks` may be NULL: nothing is recorded. At most 64 are kept; later ones are counted only. */
+bool check(struct checks *checks, const char *name, const char *seen, const char *expected, bool passed);
+/* [{"check":…,"seen":…,"expected":…,"passed":…}, …]. Caller owns. */
+json_t *checks_json(const struct checks *checks);
