@@ -5,6 +5,7 @@
  */
 #pragma once
 #include <glib.h>
+#include <stdbool.h>
 
 enum error_code {
 #define ERROR(name, http_status, oauth_name, public_text) ERROR_##name,
@@ -24,7 +25,8 @@ const char *error_public_text(enum error_code code);
 /* The name in err.def, e.g. "INVALID_GRANT": for the process log. */
 const char *error_name(enum error_code code);
 
-/* Sets *error (which may be NULL) and returns false, so that a check reads: return fail(error, ERROR_X, "...", ...). */
-bool fail(GError **error, enum error_code code, const char *format, ...) G_GNUC_PRINTF(3, 4);
+/* Sets *error (which may be NULL) and returns false, so that a check reads: return fail(error, ERROR_X, "...", ...).
+ * Declared in brackets because cmocka.h has a macro of that name. */
+bool (fail)(GError **error, enum error_code code, const char *format, ...) G_GNUC_PRINTF(3, 4);
 /* The code of any GError: its own in our domain, ERROR_INTERNAL for another domain or NULL. */
 enum error_code error_code_of(const GError *error);

@@ -1,0 +1,144 @@
+/* One copy of the input, decoded in place and cut by NULs; pairs point into it. Decoding only ever shortens, so nothing is allocated per
+ * pair and one wipe ends every value. */
+#include "base/form.h"
+#include "base/errors.h"
+#include "base/secret.h"
+#include "base/url.h"
+#include <string.h>
+
+struct form {
+	size_t size;
+	struct {
+		const char *name, *value;
+	} pairs[FORM_PAIRS_MAX];
+	size_t bytes_length;
+	char bytes[];
+};
+
+bool form_decode(char *text, size_t length, size_t *ret_length)
+{
+	size_t written = 0;
+	for (size_t i = 0; i < length; i++) {
+		char c = text[i];
+		if (c == '+') {
+			c = ' ';
+		} else if (c == '%') {
+			if (i + 2 >= length || !g_ascii_isxdigit(text[i + 1]) || !g_ascii_isxdigit(text[i + 2]))
+				return false;
+			c = (char)(g_ascii_xdigit_value(text[i + 1]) << 4 | g_ascii_xdigit_value(text[i + 2]));
+			i += 2;
+		}
+		text[written++] = c;
+	}
+	if (written < length)
+		text[written] = '\0';
+	if (!g_utf8_validate_len(text, written, NULL) || memchr(text, '\0', written))
+		return false;
+	*ret_length = written;
+	return true;
+}
+
+/* `segment` is followed by a byte of the copy that may be overwritten: an ampersand or the closing NUL. */
+static bool add_pair(struct form *form, char *segment, size_t length, GError **error)
+{
+	if (form->size == FORM_PAIRS_MAX)
+		return fail(error, ERROR_INVALID_REQUEST, "more than %d parameters", FORM_PAIRS_MAX);
+	char *equals = memchr(segment, '=', length);
+	size_t name_length = equals ? (size_t)(equals - segment) : length, value_length = 0;
+	char *value = segment + length;
+	if (equals) {
+		value = equals + 1;
+		value_length = length - name_length - 1;
+	}
+	if (!form_decode(segment, name_length, &name_length) || !form_decode(value, value_length, &value_length))
+		return fail(error, ERROR_INVALID_REQUEST, "parameter %zu is not percent-encoded UTF-8 without NUL", form->size + 1);
+	segment[name_length] = '\0';
+	value[value_length] = '\0';
+	form->pairs[form->size].name = segment;
+	form->pairs[form->size++].value = value;
+	return true;
+}
+
+struct form *form_parse(const char *bytes, size_t length, GError **error)
+{
+	g_autoptr(form_t) form = g_malloc0(sizeof *form + length + 1);
+	form->bytes_length = length;
+	if (length)
+		memcpy(form->bytes, bytes, length);
+	for (char *segment = form->bytes, *end = segment + length; segment < end;) {
+		char *ampersand = memchr(segment, '&', (size_t)(end - segment));
+		size_t segment_length = (size_t)((ampersand ? ampersand : end) - segment);
+		if (segment_length > 0 && !add_pair(form, segment, segment_length, error))
+			return NULL;
+		segment += segment_length + 1;
+	}
+	return g_steal_pointer(&form);
+}
+
+void form_free(struct form *form)
+{
+	if (!form)
+		return;
+	wipe(form->bytes, form->bytes_length);
+	g_free(form);
+}
+
+const char *form_nth(const struct form *form, const char *name, size_t index)
+{
+	for (size_t i = 0; i < form->size; i++)
+		if (strcmp(form->pairs[i].name, name) == 0 && index-- == 0)
+			return form->pairs[i].value;
+	return NULL;
+}
+
+const char *form_get(const struct form *form, const char *name)
+{
+	return form_nth(form, name, 0);
+}
+
+const char *form_value(const struct form *form, const char *name)
+{
+	const char *value = form_get(form, name);
+	return value && *value ? value : NULL;
+}
+
+size_t form_count(const struct form *form, const char *name)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < form->size; i++)
+		count += strcmp(form->pairs[i].name, name) == 0;
+	return count;
+}
+
+const char *form_repeated(const struct form *form, const char *const *allowed)
+{
+	for (size_t i = 0; i < form->size; i++) {
+		const char *name = form->pairs[i].name;
+		if ((!allowed || !g_strv_contains(allowed, name)) && form_count(form, name) > 1)
+			return name;
+	}
+	return NULL;
+}
+
+size_t form_size(const struct form *form)
+{
+	return form->size;
+}
+
+void form_pair(const struct form *form, size_t index, const char **ret_name, const char **ret_value)
+{
+	g_assert(index < form->size);
+	*ret_name = form->pairs[index].name;
+	*ret_value = form->pairs[index].value;
+}
+
+void form_append(GString *query, const char *name, const char *value)
+{
+	if (!value)
+		return;
+	g_autofree char *encoded_name = url_encode(name), *encoded_value = url_encode(value);
+	if (query->len > 0 && !strchr("?&", query->str[query->len - 1]))
+		g_string_append_c(query, '&');
+	g_string_append_printf(query, "%s=%s", encoded_name, encoded_value);
+	wipe(encoded_value, strlen(encoded_value));
+}
