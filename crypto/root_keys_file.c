@@ -1,0 +1,190 @@
+/* The secret key file: lines "id base64(32 bytes)", newest first; blank lines are skipped, anything else is an error that names its line.
+ *
+ * Threats: another user of the machine reads it (so: owner and mode are checked on the opened file, not on the name); a second start, or a
+ * symbolic link that somebody left at its place, makes us overwrite a file (so: the new key is written beside it and linked to its name, which
+ * fails where that name exists); a crash half way leaves half a key (so: it is fsync'ed before it gets its name).
+ */
+#include "base/encoding.h"
+#include "base/errors.h"
+#include "crypto/random.h"
+#include "crypto/root_keys_internal.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define FILE_MAX (64 * 1024)
+
+static bool close_keeping_errno(int fd)
+{
+	int saved = errno;
+	bool closed = close(fd) == 0;
+	errno = saved;
+	return closed;
+}
+
+static bool file_is_private(int fd, const char *path, GError **error)
+{
+	struct stat status;
+	if (fstat(fd, &status) != 0)
+		return fail(error, ERROR_MALFORMED, "%s: %s", path, g_strerror(errno));
+	if (!S_ISREG(status.st_mode))
+		return fail(error, ERROR_MALFORMED, "%s: not a regular file", path);
+	if (status.st_mode & 077)
+		return fail(error, ERROR_MALFORMED, "%s: mode %03o lets others read or write the secret key; chmod 600 it", path,
+		            (unsigned)status.st_mode & 0777);
+	if (status.st_uid != geteuid() && status.st_uid != 0)
+		return fail(error, ERROR_MALFORMED, "%s: owned by another user (uid %u)", path, (unsigned)status.st_uid);
+	if (status.st_size > FILE_MAX)
+		return fail(error, ERROR_MALFORMED, "%s: larger than 64 KiB", path);
+	return true;
+}
+
+/* Reads the whole file; NUL-terminated by the secret. */
+static struct secret *content_read(int fd, const char *path, GError **error)
+{
+	g_autoptr(secret_t) buffer = secret_new_empty(FILE_MAX + 1);
+	size_t length = 0;
+	for (;;) {
+		ssize_t got = read(fd, secret_writable(buffer) + length, FILE_MAX + 1 - length);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0) {
+			fail(error, ERROR_MALFORMED, "%s: %s", path, g_strerror(errno));
+			return NULL;
+		}
+		length += (size_t)got;
+		if (got == 0 || length > FILE_MAX)
+			break;
+	}
+	if (length > FILE_MAX) {
+		fail(error, ERROR_MALFORMED, "%s: larger than 64 KiB", path);
+		return NULL;
+	}
+	return secret_new(secret_bytes(buffer), length);
+}
+
+static struct secret *file_read(const char *path, GError **error)
+{
+	/* Non-blocking, so that a FIFO at this place is seen to be one instead of being waited for. */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (fd < 0) {
+		fail(error, errno == ENOENT ? ERROR_NOT_FOUND : ERROR_MALFORMED, "%s: %s", path, g_strerror(errno));
+		return NULL;
+	}
+	struct secret *content = file_is_private(fd, path, error) ? content_read(fd, path, error) : NULL;
+	close(fd);
+	return content;
+}
+
+static bool line_read(struct root_keys *keys, const char *line, size_t length, const char **ret_expected)
+{
+	const char *space = memchr(line, ' ', length);
+	size_t id_length = space ? (size_t)(space - line) : 0;
+	char id[ROOT_KEY_ID_MAX + 1] = "";
+	*ret_expected = "expected \"id base64(32 bytes)\"";
+	if (id_length == 0 || id_length > ROOT_KEY_ID_MAX)
+		return false;
+	memcpy(id, line, id_length);
+
+	uint8_t bytes[ROOT_KEY_SIZE];
+	size_t size = 0;
+	bool good = root_key_id_is_valid(id) && base64_decode(space + 1, length - id_length - 1, bytes, sizeof bytes, &size) && size == sizeof bytes;
+	if (good) {
+		*ret_expected = "an id may stand only once";
+		good = root_keys_add(keys, id, bytes);
+	}
+	wipe(bytes, sizeof bytes);
+	return good;
+}
+
+static bool lines_read(struct root_keys *keys, const char *path, const char *text, size_t length, GError **error)
+{
+	unsigned number = 0, found = 0;
+	const char *end = text + length;
+	while (text < end) {
+		const char *newline = memchr(text, '\n', (size_t)(end - text));
+		size_t line_length = (size_t)((newline ? newline : end) - text);
+		const char *expected;
+		number++;
+		if (line_length > 0 && !line_read(keys, text, line_length, &expected))
+			return fail(error, ERROR_MALFORMED, "%s:%u: %s", path, number, expected);
+		found += line_length > 0;
+		text += line_length + 1;
+	}
+	return found > 0 || fail(error, ERROR_MALFORMED, "%s: holds no key", path);
+}
+
+struct root_keys *root_keys_read(const char *path, GError **error)
+{
+	g_autoptr(secret_t) content = file_read(path, error);
+	if (!content)
+		return NULL;
+	struct root_keys *keys = root_keys_empty();
+	if (!lines_read(keys, path, (const char *)secret_bytes(content), secret_length(content), error))
+		g_clear_pointer(&keys, root_keys_free);
+	return keys;
+}
+
+static struct secret *line_make(void)
+{
+	uint8_t bytes[ROOT_KEY_SIZE];
+	char id[REFERENCE_SIZE];
+	random_bytes(bytes, sizeof bytes);
+	random_reference(id);
+	char *key = base64_encode(bytes, sizeof bytes);
+	char *line = g_strdup_printf("k%s %s\n", id, key);
+	struct secret *content = secret_new(line, strlen(line));
+	wipe(bytes, sizeof bytes);
+	wipe(key, strlen(key));
+	wipe(line, strlen(line));
+	g_free(key);
+	g_free(line);
+	return content;
+}
+
+static bool all_written(int fd, const struct secret *content)
+{
+	const uint8_t *bytes = secret_bytes(content);
+	size_t left = secret_length(content);
+	while (left > 0) {
+		ssize_t done = write(fd, bytes, left);
+		if (done < 0 && errno != EINTR)
+			return false;
+		if (done > 0) {
+			bytes += done;
+			left -= (size_t)done;
+		}
+	}
+	return fsync(fd) == 0;
+}
+
+/* Without it, a power cut could take the name away again after a store has been filled under the key. */
+static bool folder_synced(const char *path)
+{
+	g_autofree char *folder = g_path_get_dirname(path);
+	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	bool synced = fsync(fd) == 0;
+	return close_keeping_errno(fd) && synced;
+}
+
+bool root_keys_create(const char *path, GError **error)
+{
+	g_autofree char *temporary = g_strconcat(path, ".XXXXXX", NULL);
+	int fd = mkostemp(temporary, O_CLOEXEC);
+	if (fd < 0)
+		return fail(error, ERROR_MALFORMED, "%s: %s", path, g_strerror(errno));
+	g_autoptr(secret_t) content = line_make();
+	bool made = fchmod(fd, 0600) == 0 && all_written(fd, content);
+	made = close_keeping_errno(fd) && made && link(temporary, path) == 0;
+	int reason = errno;
+	unlink(temporary);
+	if (!made && reason == EEXIST)
+		return fail(error, ERROR_CONFLICT, "%s: exists already and is never overwritten", path);
+	if (!made)
+		return fail(error, ERROR_MALFORMED, "%s: %s", path, g_strerror(reason));
+	return folder_synced(path) || fail(error, ERROR_MALFORMED, "%s: %s", path, g_strerror(errno));
+}

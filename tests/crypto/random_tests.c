@@ -1,0 +1,84 @@
+/* Identifiers and opaque tokens. */
+#include "crypto/random.h"
+#include "crypto/opaque_token.h"
+#include "crypto_tests.h"
+
+static void identifiers_have_their_form(void **state)
+{
+	(void)state;
+	g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	for (int i = 0; i < 1000; i++) {
+		char identifier[IDENTIFIER_SIZE], reference[REFERENCE_SIZE];
+		random_identifier(identifier);
+		random_reference(reference);
+		assert_int_equal(strlen(identifier), 26);
+		assert_int_equal(strspn(identifier, "abcdefghijklmnopqrstuvwxyz234567"), 26);
+		assert_int_equal(strlen(reference), 10);
+		assert_int_equal(strspn(reference, "abcdefghijklmnopqrstuvwxyz234567"), 10);
+		assert_true(g_hash_table_add(seen, g_strdup(identifier)));
+		assert_true(g_hash_table_add(seen, g_strdup(reference)));
+	}
+}
+
+/* Every bit must vary: a constant one would be lost entropy. */
+static void bytes_vary_in_every_bit(void **state)
+{
+	(void)state;
+	uint8_t ones[64] = { 0 }, zeros[64] = { 0 }, bytes[64];
+	for (int i = 0; i < 64; i++) {
+		random_bytes(bytes, sizeof bytes);
+		for (size_t j = 0; j < sizeof bytes; j++) {
+			ones[j] |= bytes[j];
+			zeros[j] |= (uint8_t)~bytes[j];
+		}
+	}
+	for (size_t j = 0; j < sizeof bytes; j++)
+		assert_true(ones[j] == 0xff && zeros[j] == 0xff);
+}
+
+static void token_has_its_form(void **state)
+{
+	(void)state;
+	char token[OPAQUE_TOKEN_SIZE], other[OPAQUE_TOKEN_SIZE];
+	opaque_token_make(OPAQUE_ACCESS_PREFIX, token);
+	opaque_token_make(OPAQUE_ACCESS_PREFIX, other);
+	assert_int_equal(strlen(token), OPAQUE_TOKEN_SIZE - 1);
+	assert_string_not_equal(token, other);
+	assert_true(opaque_token_well_formed(OPAQUE_ACCESS_PREFIX, token));
+	assert_false(opaque_token_well_formed(OPAQUE_REFRESH_PREFIX, token));
+	assert_false(opaque_token_well_formed(OPAQUE_ACCESS_PREFIX, NULL));
+	assert_false(opaque_token_well_formed(OPAQUE_ACCESS_PREFIX, ""));
+}
+
+/* Made with Python's zlib.crc32: secret scanners must be able to do the same. */
+static void token_check_value_is_crc32(void **state)
+{
+	(void)state;
+	assert_true(opaque_token_well_formed("pas_at_", "pas_at_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA3HLR6L"));
+}
+
+static void token_changed_is_refused(void **state)
+{
+	(void)state;
+	char token[OPAQUE_TOKEN_SIZE + 1];
+	opaque_token_make(OPAQUE_SECRET_PREFIX, token);
+	for (size_t i = 0; i < OPAQUE_TOKEN_SIZE - 1; i++) {
+		char kept = token[i];
+		for (const char *c = "aB0-_=. \n\x7f"; *c; c++) {
+			token[i] = *c;
+			assert_true(*c == kept || !opaque_token_well_formed(OPAQUE_SECRET_PREFIX, token));
+		}
+		token[i] = '\0';
+		assert_false(opaque_token_well_formed(OPAQUE_SECRET_PREFIX, token));
+		token[i] = kept;
+	}
+	token[OPAQUE_TOKEN_SIZE - 1] = 'a';
+	token[OPAQUE_TOKEN_SIZE] = '\0';
+	assert_false(opaque_token_well_formed(OPAQUE_SECRET_PREFIX, token));
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(identifiers_have_their_form), cmocka_unit_test(bytes_vary_in_every_bit),  cmocka_unit_test(token_has_its_form),
+	cmocka_unit_test(token_check_value_is_crc32),  cmocka_unit_test(token_changed_is_refused),
+};
+TEST_GROUP(random_group, tests);
