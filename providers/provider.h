@@ -57,6 +57,8 @@ struct credential {
 	bool disabled;
 };
 void credential_clear(struct credential *credential);
+typedef struct credential credential_t;
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(credential_t, credential_clear)
 
 struct provider_loan {
 	void *data;
@@ -93,6 +95,8 @@ struct provider_answer {
 	enum reason reason;           /* finer than the verdict, REASON_UNDECIDED: derive it from the verdict */
 };
 void provider_answer_clear(struct provider_answer *answer);
+typedef struct provider_answer provider_answer_t;
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(provider_answer_t, provider_answer_clear)
 
 struct provider_driver {
 	const char *name;             /* the `type` in declarations; "local" for the tenant's own accounts */

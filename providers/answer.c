@@ -1,0 +1,56 @@
+/* What every driver's answer is made of: names of verdicts, and the freeing of its parts. */
+#include "providers/provider.h"
+
+const char *verdict_name(enum verdict verdict)
+{
+	switch (verdict) {
+	case VERDICT_VIOLATION:
+		return "violation";
+	case VERDICT_OK:
+		return "ok";
+	case VERDICT_MORE:
+		return "more";
+	case VERDICT_UNKNOWN:
+		return "unknown";
+	case VERDICT_MISMATCH:
+		return "mismatch";
+	case VERDICT_DISABLED:
+		return "disabled";
+	case VERDICT_EXPIRED:
+		return "expired";
+	case VERDICT_REFUSED:
+		return "refused";
+	case VERDICT_UNAVAILABLE:
+		return "unavailable";
+	}
+	return "violation";
+}
+
+void step_clear(struct step *step)
+{
+	if (!step)
+		return;
+	g_free(step->url);
+	json_decref(step->fields);
+	*step = (struct step){0};
+}
+
+void credential_clear(struct credential *credential)
+{
+	if (!credential)
+		return;
+	g_free(credential->stored);
+	*credential = (struct credential){0};
+}
+
+/* Back to zero, which is a violation: an answer used by mistake after this opens nothing. */
+void provider_answer_clear(struct provider_answer *answer)
+{
+	if (!answer)
+		return;
+	identity_free(answer->identity);
+	step_clear(&answer->step);
+	secret_free(answer->keep);
+	g_free(answer->replacement_hash);
+	*answer = (struct provider_answer){0};
+}

@@ -1,0 +1,62 @@
+/* The recorder of checks. It is bounded twice, in rows and in bytes a row, because what it keeps is chosen by whoever sends the answer that is checked. */
+#include "providers/checks.h"
+
+#include <string.h>
+
+#define CHECKS_MAX 64
+#define VALUE_BYTES_MAX 256
+
+struct checks {
+	json_t *rows;
+	size_t dropped;
+};
+
+struct checks *checks_new(void)
+{
+	struct checks *checks = g_new0(struct checks, 1);
+	checks->rows = json_array();
+	return checks;
+}
+
+void checks_free(struct checks *checks)
+{
+	if (!checks)
+		return;
+	json_decref(checks->rows);
+	g_free(checks);
+}
+
+/* A copy that JSON can hold: UTF-8, cut at a character's edge. */
+static json_t *value_of(const char *text)
+{
+	if (!text)
+		return json_null();
+	size_t length = strnlen(text, VALUE_BYTES_MAX);
+	if (text[length] != '\0')
+		while (length > 0 && ((unsigned char)text[length] & 0xc0) == 0x80)
+			length--;
+	g_autofree char *valid = g_utf8_make_valid(text, (gssize)length);
+	return json_string(valid);
+}
+
+bool check(struct checks *checks, const char *name, const char *seen, const char *expected, bool passed)
+{
+	if (!checks)
+		return passed;
+	if (json_array_size(checks->rows) >= CHECKS_MAX) {
+		checks->dropped++;
+		return passed;
+	}
+	json_array_append_new(checks->rows, json_pack("{s:o, s:o, s:o, s:b}", "check", value_of(name), "seen", value_of(seen), "expected",
+	                                              value_of(expected), "passed", passed));
+	return passed;
+}
+
+json_t *checks_json(const struct checks *checks)
+{
+	json_t *rows = checks ? json_copy(checks->rows) : json_array();
+
+	if (checks && checks->dropped > 0)
+		json_array_append_new(rows, json_pack("{s:s, s:I}", "check", "(more)", "dropped", (json_int_t)checks->dropped));
+	return rows;
+}

@@ -1,0 +1,165 @@
+/* The tenant's own accounts, as one driver among the others.
+ *
+ *	begin ──> the password form ──(username, password)──> complete ──> look-up ──> one hash ──> verdict
+ *
+ * What may be told apart from outside is what the person sent, never what we hold (LG-1): a form that no account could have accepted is refused before
+ * the look-up and the hash, every other one costs one look-up and one hash, whether the name is unknown, has no password here, is disabled or is right. */
+#include "providers/drivers.h"
+
+#include "base/errors.h"
+#include "base/text.h"
+#include "policies/password_rules.h"
+
+#include <string.h>
+
+static const struct key_rule local_keys[] = {{0}};
+
+static bool local_open(const char *provider_name, const json_t *settings, void **ret_state, GError **error)
+{
+	(void)provider_name, (void)settings, (void)error;
+	*ret_state = NULL;
+	return true;
+}
+
+static void local_close(void *state)
+{
+	(void)state;
+}
+
+static void local_begin(void *state, const struct provider_begin *input, struct provider_answer *answer)
+{
+	(void)state, (void)input;
+	answer->verdict = VERDICT_MORE;
+	answer->step.kind = STEP_PASSWORD_FORM;
+}
+
+static void conclude(struct provider_answer *answer, enum verdict verdict, enum reason reason)
+{
+	answer->verdict = verdict;
+	answer->reason = reason;
+}
+
+/* Each field exactly once: of two passwords, another reader of the same form might take the other. */
+static bool fields_in_order(const struct provider_complete *input)
+{
+	size_t usernames = form_count(input->reply, "username"), passwords = form_count(input->reply, "password");
+	g_autofree char *seen = g_strdup_printf("username %zu, password %zu", usernames, passwords);
+
+	return check(input->checks, "fields", seen, "username 1, password 1", usernames == 1 && passwords == 1);
+}
+
+/* What was typed as a name stays out of the checks: people type their password there. */
+static bool credential_found(const struct provider_complete *input, const char *username, struct credential *credential, GError **error)
+{
+	g_autofree char *key = text_login_key(username);
+
+	if (!check(input->checks, "login name", key ? "well formed" : "malformed", "well formed", key != NULL))
+		return true;
+	return input->loan->find_credential(input->loan->data, key, credential, error);
+}
+
+/* Why the hash was made against a decoy, or could never have matched. REASON_OK: it was made against the account's own. */
+static enum reason reason_of_decoy(const struct credential *credential)
+{
+	if (credential->account[0] == '\0')
+		return REASON_UNKNOWN_ACCOUNT;
+	if (!credential->stored)
+		return REASON_NO_PASSWORD;
+	return password_stored_is_usable(credential->stored) ? REASON_OK : REASON_PASSWORD_UNUSABLE;
+}
+
+static void grant(const struct credential *credential, struct provider_answer *answer)
+{
+	static const char *const amr[] = {"pwd", NULL};
+
+	answer->identity = identity_new(provider_local.name, credential->account, amr, NULL);
+	if (answer->identity)
+		conclude(answer, VERDICT_OK, REASON_OK);
+}
+
+/* The disabled account is named only to who knows its password; to others it is a wrong password like any. */
+static void conclude_match(const struct provider_complete *input, const struct credential *credential, struct provider_answer *answer)
+{
+	check(input->checks, "password", "right", "right", true);
+	if (!check(input->checks, "account state", credential->disabled ? "disabled" : "enabled", "enabled", !credential->disabled))
+		conclude(answer, VERDICT_DISABLED, REASON_ACCOUNT_DISABLED);
+	else
+		grant(credential, answer);
+}
+
+static void conclude_mismatch(const struct provider_complete *input, enum reason decoy, struct provider_answer *answer)
+{
+	if (decoy == REASON_UNKNOWN_ACCOUNT) {
+		check(input->checks, "account", "none", "an account of this tenant", false);
+		conclude(answer, VERDICT_UNKNOWN, decoy);
+	} else if (decoy != REASON_OK) {
+		check(input->checks, "stored password", reason_name(decoy), "usable", false);
+		conclude(answer, VERDICT_MISMATCH, decoy);
+	} else {
+		check(input->checks, "password", "wrong", "right", false);
+		conclude(answer, VERDICT_MISMATCH, REASON_WRONG_PASSWORD);
+	}
+}
+
+/* The one hash. A disabled account gets no replacement: its second hash would tell a right password from a wrong one by the time. */
+static void verify(const struct provider_complete *input, const struct credential *credential, const struct secret *password,
+                   struct provider_answer *answer)
+{
+	enum reason decoy = reason_of_decoy(credential);
+	const char *stored = decoy == REASON_OK ? credential->stored : NULL;
+
+	switch (password_verify(input->loan->hasher, stored, password, input->deadline_ms, credential->disabled ? NULL : &answer->replacement_hash)) {
+	case PASSWORD_BUSY:
+		check(input->checks, "hash slot", "none in time", "one", false);
+		conclude(answer, VERDICT_UNAVAILABLE, REASON_BUSY);
+		return;
+	case PASSWORD_MATCH:
+	case PASSWORD_MATCH_REHASH:
+		/* Against a decoy nothing matches; should it ever, the zero verdict stands. */
+		if (decoy == REASON_OK)
+			conclude_match(input, credential, answer);
+		return;
+	case PASSWORD_UNUSABLE:
+		conclude_mismatch(input, REASON_PASSWORD_UNUSABLE, answer);
+		return;
+	case PASSWORD_MISMATCH:
+		conclude_mismatch(input, decoy, answer);
+		return;
+	}
+}
+
+static void local_complete(void *state, const struct provider_complete *input, struct provider_answer *answer)
+{
+	g_autoptr(secret_t) password = NULL;
+	g_auto(credential_t) credential = {0};
+	g_autoptr(GError) broken = NULL;
+
+	(void)state;
+	if (!fields_in_order(input)) {
+		conclude(answer, VERDICT_VIOLATION, REASON_REQUEST_INVALID);
+		return;
+	}
+	const char *typed = form_get(input->reply, "password");
+	password = text_password(typed, strlen(typed), PASSWORD_MAX_BYTES);
+	if (!check(input->checks, "password form", password ? "well formed" : "empty or too long", "1 to 1,024 bytes", password != NULL)) {
+		conclude(answer, VERDICT_MISMATCH, REASON_REQUEST_INVALID);
+		return;
+	}
+	if (!credential_found(input, form_get(input->reply, "username"), &credential, &broken)) {
+		check(input->checks, "store", broken ? error_name(error_code_of(broken)) : "broken", "an answer", false);
+		conclude(answer, VERDICT_UNAVAILABLE, REASON_STORE_BROKEN);
+		return;
+	}
+	g_strlcpy(answer->account, credential.account, sizeof answer->account);
+	verify(input, &credential, password, answer);
+}
+
+const struct provider_driver provider_local = {
+	.name = "local",
+	.capabilities = CAPABILITY_ASKS_PASSWORD | CAPABILITY_MAY_BLOCK,
+	.keys = local_keys,
+	.open = local_open,
+	.close = local_close,
+	.begin = local_begin,
+	.complete = local_complete,
+};

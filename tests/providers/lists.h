@@ -1,0 +1,21 @@
+/* The subjects tested here, one a file; main.c runs them as one group, since the TAP protocol allows one plan a program. */
+#pragma once
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#undef fail /* base/errors.h has a function of that name; fail_msg does the same */
+
+struct test_list {
+	const struct CMUnitTest *tests;
+	size_t count;
+};
+#define TEST_COUNT(tests) (sizeof(tests) / sizeof((tests)[0]))
+
+extern const struct test_list answers_list, local_list;
+
+/* The directory of accounts that the local driver is tried on: local.c. */
+void local_people_open(void);
+void local_people_close(void);
