@@ -176,8 +176,8 @@ struct log_row {
 struct change {
 	int64_t seq;
 	char tenant[IDENTIFIER_SIZE];
-	char *kind;                   /* tenant client resource provider key account session grant token */
-	char *id;
+	char *kind;                   /* tenant client resource provider key account session grant token; all: too much to name, drop everything */
+	char *id;                     /* token: a jti, or an opaque token's digest in hex */
 };
 
 /* Frees what a record owns and zeroes it; takes NULL and half-filled ones. */

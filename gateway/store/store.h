@@ -1,5 +1,7 @@
 /* The store's verbs.
  *
+ * Removing, updating or switching what is not there (or is another tenant's) fails with ERROR_NOT_FOUND; ending, revoking or touching it does nothing.
+ *
  * A `unit` is what verbs run in: a reader (one a thread, opened on first use) or one write transaction. Every verb names the tenant by its
  * internal id, and sees nothing of any other. A look-up has three results, never two: FOUND, MISSING, BROKEN.
  *
@@ -65,6 +67,8 @@ bool tenant_list(struct unit *unit, bool (*each)(const struct tenant *tenant, vo
 
 /* Accounts. */
 bool account_insert(struct unit *unit, const char *tenant, const struct account *account, GError **error); /* ERROR_CONFLICT: name or id taken */
+/* Writes the profile. Not `disabled` (account_set_disabled), the moments of creation and of the last credential change: a profile written back by a sign-in
+ * must not undo what an administrator did meanwhile. ERROR_NOT_FOUND, ERROR_CONFLICT. */
 bool account_update(struct unit *unit, const char *tenant, const struct account *account, GError **error);
 bool account_remove(struct unit *unit, const char *tenant, const char *account, GError **error); /* the id is never given again */
 enum found account_find(struct unit *unit, const char *tenant, const char *account, struct account *ret, GError **error);
@@ -108,8 +112,11 @@ bool session_insert(struct unit *unit, const char *tenant, const struct session 
 enum found session_find(struct unit *unit, const char *tenant, const uint8_t digest[DIGEST_SIZE], struct session *ret, GError **error);
 enum found session_find_id(struct unit *unit, const char *tenant, const char *session, struct session *ret, GError **error);
 bool session_touch(struct unit *unit, const char *tenant, const char *session, int64_t now_ms, GError **error);
+/* The same person signed in again: a new cookie digest, auth_time, acr, amr, provider, address and user agent for session->id. */
+bool session_renew(struct unit *unit, const char *tenant, const struct session *session, GError **error);
 /* Ends it, and revokes its grants that are not offline. */
 bool session_end(struct unit *unit, const char *tenant, const char *session, int64_t now_ms, GError **error);
+/* Newest first. `account` NULL: all of the tenant's. */
 bool session_list(struct unit *unit, const char *tenant, const char *account, bool (*each)(const struct session *session, void *data), void *data, GError **error);
 
 /* Grants and tokens. */
@@ -143,7 +150,10 @@ bool throttle_clear_account(struct unit *unit, const char *tenant, const char *a
 /* The connection log. last: seq 0 and a zero hash for a new chain. */
 struct log_tip { int64_t seq; uint8_t hash[DIGEST_SIZE]; };
 bool log_last(struct unit *unit, const char *tenant, const char *node, struct log_tip *ret, GError **error);
+/* Where retention cut this chain: the last row removed, which the first row left must follow. MISSING: nothing was removed; BROKEN: forged or unreadable. */
+enum found log_anchor_find(struct unit *unit, const char *tenant, const char *node, struct log_tip *ret, GError **error);
 bool log_insert(struct unit *unit, const char *tenant, const struct log_row *row, GError **error);
+/* Newest first, or oldest first; oldest first with no filter but `event` gives each node's rows in the order of its chain. limit 0: all. */
 struct log_filter { const char *account, *event, *ref; int64_t since_ms; int64_t limit; bool oldest_first; };
 bool log_list(struct unit *unit, const char *tenant, const struct log_filter *filter, bool (*each)(const struct log_row *row, void *data), void *data, GError **error);
 

@@ -1,0 +1,56 @@
+/* What has expired leaves in small slices, so that no table grows for ever and no slice holds the writer for long. */
+#include "gateway/store/unit.h"
+
+#define MINUTE_MS (60 * 1000LL)
+#define DAY_MS (24 * 60 * MINUTE_MS)
+
+#define EXPIRED(table, key, column) \
+	"DELETE FROM " table " WHERE (tenant, " key ") IN (SELECT tenant, " key " FROM " table " WHERE " column " < $1 LIMIT $2)"
+static const struct {
+	const char *sql;
+	int64_t kept_ms; /* how long after its end a row is still of use */
+} expiries[] = {
+	{ EXPIRED("flow", "digest", "expires_ms"), 0 },
+	/* A code shown again within a day still revokes what it gave. */
+	{ EXPIRED("code", "digest", "expires_ms"), DAY_MS },
+	{ EXPIRED("access_token", "digest", "expires_ms"), 0 },
+	{ EXPIRED("refresh_token", "digest", "idle_expires_ms"), 0 },
+	/* Clocks differ a little: a revoked JWT is remembered longer than anybody honours it. */
+	{ EXPIRED("revoked_jti", "jti", "expires_ms"), 5 * MINUTE_MS },
+	{ EXPIRED("throttle", "bucket", "expires_ms"), 0 },
+	{ EXPIRED("session", "session", "expires_ms"), 0 },
+	{ EXPIRED("grants", "grant_id", "expires_ms"), 0 },
+};
+static const char changes_delete[] =
+	"DELETE FROM change WHERE (tenant, seq) IN (SELECT tenant, seq FROM change WHERE seq <= $1 ORDER BY seq LIMIT $2)";
+
+static bool expired_delete(struct unit *unit, int64_t now_ms, int64_t *limit, GError **error)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(expiries) && *limit > 0; i++) {
+		int64_t affected = 0;
+		if (!unit_run(unit, &affected, error, expiries[i].sql, VALUES(value_integer(now_ms - expiries[i].kept_ms), value_integer(*limit))))
+			return false;
+		*limit -= affected;
+	}
+	return true;
+}
+
+static bool changes_forget(struct unit *unit, int64_t *limit, GError **error)
+{
+	int64_t head, affected = 0;
+	if (!change_head(unit, &head, error) ||
+	    !unit_run(unit, &affected, error, changes_delete, VALUES(value_integer(head - CHANGES_KEPT), value_integer(*limit))))
+		return false;
+	*limit -= affected;
+	return true;
+}
+
+bool store_purge(struct unit *unit, int64_t now_ms, int64_t limit, bool *ret_more, GError **error)
+{
+	if (!tenant_sweep(unit, &limit, error) || !expired_delete(unit, now_ms, &limit, error))
+		return false;
+	if ((limit > 0 && !log_sweep(unit, now_ms, &limit, error)) || (limit > 0 && !changes_forget(unit, &limit, error)))
+		return false;
+	*ret_more = limit <= 0;
+	return true;
+}

@@ -1,0 +1,259 @@
+/* Opening, checking and closing; a reader a thread; the shared counter.
+ *
+ * The counter is eight bytes in a file beside the database, mapped by every process. Whoever commits a change raises it after the commit and before
+ * anybody is told, so that "the counter has not moved" means "nothing in memory is out of date". A process killed between the two is made good at the
+ * next opening, which always raises it; its own caller was never answered.
+ */
+#include "gateway/store/store.h"
+#include "gateway/store/migrations.h"
+#include "gateway/store/writer.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define COMMIT_WAIT_MS 1000
+
+struct reader {
+	struct unit unit;
+	struct reader *next;
+};
+
+struct store {
+	const struct driver *driver;
+	char *location; /* the address without its scheme */
+	char *node;
+	const struct root_keys *keys;
+	struct writer *writer;
+	_Atomic uint64_t *counter;
+	pthread_key_t readers_key;
+	bool has_readers_key;
+};
+
+/* All readers of all stores: a thread that ends and a store that closes may both want to close one, and this lock decides. */
+static pthread_mutex_t readers_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct reader *readers;
+
+static const struct driver *driver_for(const char *address, const char **ret_location, GError **error)
+{
+	static const struct driver *const drivers[] = { &sqlite_driver, NULL };
+	for (size_t i = 0; drivers[i]; i++)
+		if (g_str_has_prefix(address, drivers[i]->scheme)) {
+			*ret_location = address + strlen(drivers[i]->scheme);
+			return drivers[i];
+		}
+	if (g_str_has_prefix(address, "postgresql:") || g_str_has_prefix(address, "postgres:"))
+		fail(error, ERROR_NOT_SUPPORTED, "a store on PostgreSQL is not built yet; use sqlite:/absolute/path");
+	else
+		fail(error, ERROR_MALFORMED, "a store's address is sqlite:/absolute/path");
+	return NULL;
+}
+
+enum found store_exists(const char *address, GError **error)
+{
+	const char *path;
+	if (!driver_for(address, &path, error))
+		return BROKEN;
+	/* A first start that was killed may have left all in the write-ahead log. */
+	g_autofree char *log = g_strconcat(path, "-wal", NULL);
+	const char *const files[] = { path, log };
+	for (size_t i = 0; i < G_N_ELEMENTS(files); i++) {
+		struct stat status;
+		bool there = stat(files[i], &status) == 0;
+		if (there && status.st_size > 0)
+			return FOUND;
+		if (!there && errno != ENOENT) {
+			fail(error, ERROR_INTERNAL, "%s: %s", files[i], g_strerror(errno));
+			return BROKEN;
+		}
+	}
+	return MISSING;
+}
+
+static bool counter_map(struct store *store, GError **error)
+{
+	g_autofree char *path = g_strconcat(store->location, "-counter", NULL);
+	int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (file < 0)
+		return fail(error, ERROR_INTERNAL, "%s: %s", path, g_strerror(errno));
+	/* The blocks are reserved here: a mapped page without one would end the process with SIGBUS on a full disk. */
+	int failed = posix_fallocate(file, 0, sizeof(*store->counter));
+	void *mapped = failed ? MAP_FAILED : mmap(NULL, sizeof(*store->counter), PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+	if (!failed && mapped == MAP_FAILED)
+		failed = errno;
+	close(file);
+	if (failed)
+		return fail(error, ERROR_INTERNAL, "%s: %s", path, g_strerror(failed));
+	store->counter = mapped;
+	return true;
+}
+
+static void counter_raise(struct store *store)
+{
+	atomic_fetch_add(store->counter, 1);
+}
+
+uint64_t store_counter(const struct store *store)
+{
+	return atomic_load(store->counter);
+}
+
+static void reader_free(struct reader *reader)
+{
+	reader->unit.driver->close(reader->unit.connection);
+	g_free(reader);
+}
+
+/* A thread ends. The reader may be gone already, with its store. */
+static void reader_of_ended_thread(void *data)
+{
+	pthread_mutex_lock(&readers_lock);
+	for (struct reader **at = &readers; *at; at = &(*at)->next) {
+		if (*at != data)
+			continue;
+		struct reader *reader = *at;
+		*at = reader->next;
+		reader_free(reader);
+		break;
+	}
+	pthread_mutex_unlock(&readers_lock);
+}
+
+static void readers_close(const struct store *store)
+{
+	pthread_mutex_lock(&readers_lock);
+	for (struct reader **at = &readers; *at;) {
+		struct reader *reader = *at;
+		if (reader->unit.store != store) {
+			at = &reader->next;
+			continue;
+		}
+		*at = reader->next;
+		reader_free(reader);
+	}
+	pthread_mutex_unlock(&readers_lock);
+}
+
+struct unit *store_reader(struct store *store, GError **error)
+{
+	struct reader *reader = pthread_getspecific(store->readers_key);
+	if (reader)
+		return &reader->unit;
+	struct driver_options options = { .address = store->location, .read_only = true };
+	g_autoptr(GError) reason = NULL;
+	struct connection *connection = store->driver->open(&options, &reason);
+	if (!connection) {
+		fail(error, ERROR_UNAVAILABLE, "no reader: %s", reason->message);
+		return NULL;
+	}
+	reader = g_new0(struct reader, 1);
+	reader->unit = (struct unit){ .store = store, .driver = store->driver, .connection = connection };
+	pthread_mutex_lock(&readers_lock);
+	reader->next = readers;
+	readers = reader;
+	pthread_mutex_unlock(&readers_lock);
+	pthread_setspecific(store->readers_key, reader);
+	return &reader->unit;
+}
+
+/* Opens the writer's connection, brings the schema up and checks the keys: all before the writer's thread has it. */
+static struct connection *connection_prepare(struct store *store, const struct driver_options *options, GError **error)
+{
+	if (!store->driver->inspect(options, error))
+		return NULL;
+	struct connection *connection = store->driver->open(options, error);
+	if (!connection)
+		return NULL;
+	struct unit unit = { .store = store, .driver = store->driver, .connection = connection };
+	if (migrate(&unit, error) && root_keys_check(&unit, store->keys, error))
+		return connection;
+	g_prefix_error(error, "%s: ", store->location);
+	store->driver->close(connection);
+	return NULL;
+}
+
+static bool store_start(struct store *store, const struct store_options *options, GError **error)
+{
+	int failed = pthread_key_create(&store->readers_key, reader_of_ended_thread);
+	if (failed)
+		return fail(error, ERROR_INTERNAL, "no key for readers: %s", g_strerror(failed));
+	store->has_readers_key = true;
+	struct driver_options driver_options = { .address = store->location, .create = options->create };
+	struct connection *connection = connection_prepare(store, &driver_options, error);
+	if (!connection)
+		return false;
+	if (!counter_map(store, error)) {
+		store->driver->close(connection);
+		return false;
+	}
+	counter_raise(store);
+	store->writer = writer_new(&(struct writer_options){
+		.store = store,
+		.driver = store->driver,
+		.connection = connection,
+		.wait_ms = options->commit_wait_ms > 0 ? options->commit_wait_ms : COMMIT_WAIT_MS,
+		.committed = counter_raise,
+	});
+	return true;
+}
+
+struct store *store_open(const struct store_options *options, GError **error)
+{
+	const char *location;
+	const struct driver *driver = driver_for(options->address, &location, error);
+	if (!driver)
+		return NULL;
+	struct store *store = g_new0(struct store, 1);
+	store->driver = driver;
+	store->location = g_strdup(location);
+	store->node = g_strdup(options->node ? options->node : "");
+	store->keys = options->keys;
+	if (store_start(store, options, error))
+		return store;
+	store_close(store);
+	return NULL;
+}
+
+void store_close(struct store *store)
+{
+	if (!store)
+		return;
+	writer_free(store->writer);
+	if (store->has_readers_key)
+		pthread_key_delete(store->readers_key);
+	readers_close(store);
+	if (store->counter)
+		munmap((void *)(uintptr_t)store->counter, sizeof(*store->counter));
+	g_free(store->location);
+	g_free(store->node);
+	g_free(store);
+}
+
+const char *store_node(const struct store *store)
+{
+	return store->node;
+}
+
+const struct root_keys *store_keys(const struct store *store)
+{
+	return store->keys;
+}
+
+bool store_write(struct store *store, bool (*work)(struct unit *unit, void *data, GError **error), void *data, GError **error)
+{
+	return writer_run(store->writer, work, data, error);
+}
+
+bool store_write_later(struct store *store, bool (*work)(struct unit *unit, void *data, GError **error), void *data, GDestroyNotify release)
+{
+	return writer_run_later(store->writer, work, data, release);
+}
+
+struct store_figures store_figures(const struct store *store)
+{
+	return writer_figures(store->writer);
+}
