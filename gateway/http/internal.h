@@ -1,0 +1,186 @@
+/* What the files of this folder share. The one header here that shows libmicrohttpd's types; nothing outside the folder includes it.
+ *
+ * Ownership: a `peer` is made when a connection is accepted and freed when it is closed; its one `request` is used again for each request on the
+ * connection, since HTTP/1.1 has one at a time. A request belongs to the libmicrohttpd thread of its connection until it is suspended, then to
+ * the worker (or the queue's clock) until it is resumed. libmicrohttpd neither closes nor completes a suspended connection, so whoever holds the
+ * request may use it, whatever the client does meanwhile.
+ */
+#pragma once
+#include "gateway/http/arena.h"
+#include "gateway/http/server.h"
+#include "crypto/random.h"
+#include <microhttpd.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/socket.h>
+
+#define HEADERS_MAX 100
+#define REPLY_HEADERS_MAX 32
+#define NEVER_MS INT64_MAX
+
+struct header {
+	const char *name, *value;
+	uint32_t name_length, value_length;
+};
+
+struct reply {
+	struct arena *arena;
+	unsigned status;         /* 0: nothing was said yet, which is answered as an internal error */
+	size_t header_count;
+	struct { const char *name, *value; } headers[REPLY_HEADERS_MAX];
+	const void *body;
+	size_t body_length;
+	char *owned;             /* body handed over by reply_body_take */
+	GBytes *shared;
+};
+
+enum stage {
+	STAGE_HEAD,     /* the request line was read, the head is coming */
+	STAGE_BODY,     /* the guard and the app were content, the body is coming */
+	STAGE_OVERFLOW, /* the body passed its bound: what follows is thrown away, up to another bound */
+	STAGE_WORKING,  /* suspended: queued, or in a worker's hands */
+	STAGE_ANSWERED, /* the reply is made and waits for the last handler call */
+	STAGE_SENT,     /* the reply is libmicrohttpd's */
+};
+
+/* What is worked out when first asked for. */
+struct derived {
+	bool query_tried;
+	struct form *query, *form;
+	char reference[REFERENCE_SIZE];
+	const char *user_agent;
+};
+
+struct request {
+	struct peer *peer;
+	struct MHD_Connection *connection;
+	enum stage stage;
+	bool close;                  /* answer with Connection: close */
+	bool chunked;
+	enum http_method method;
+	const char *sent_uri;        /* where the URI stood in libmicrohttpd's buffer; for the guard, never dereferenced */
+	const char *uri;             /* our copy, untouched */
+	size_t uri_length;
+	const char *path, *query_text, *host; /* "" until the guard is content */
+	int64_t time_ms, deadline_ms, queue_deadline_ms;
+	const struct http_endpoint *endpoint;
+	void *context;
+	char *body;                  /* in the arena when short, else on the heap */
+	size_t body_length, body_room, body_max, body_dropped;
+	bool body_heap;
+	size_t header_count;
+	struct header headers[HEADERS_MAX];
+	struct reply reply;
+	struct derived *derived, derived_storage; /* through pointers, so that a const request can still work them out */
+	struct arena *arena, arena_storage;
+};
+
+struct peer {
+	struct http_server *server;
+	struct peer *next, *previous;
+	int fd;
+	_Atomic int64_t deadline_ms; /* monotonic; the reaper shuts the socket down after it */
+	bool first;                  /* no request was completed yet: the head's deadline runs from accept */
+	uint64_t address_key;        /* 0: not counted by address */
+	union { struct sockaddr any; struct sockaddr_in v4; struct sockaddr_in6 v6; } address;
+	char address_text[INET6_ADDRSTRLEN];
+	struct request request;
+};
+
+/* One a thread, so that counting shares no cache line. */
+struct counters {
+	_Atomic uint64_t started, completed, requests, refused_by_guard, shed, suspended;
+} __attribute__((aligned(64)));
+
+struct listener {
+	int fd;                      /* -1 once libmicrohttpd gave it back and it was closed */
+	char *address;
+	char *unix_path;             /* removed at the end */
+	struct MHD_Daemon *daemon;
+};
+
+struct http_server {
+	struct http_options options;
+	struct http_app app;
+	struct listener *listeners;
+	size_t listener_count;
+	struct workers *workers;
+	struct peers *peers;
+	struct counters *counters;
+	size_t counters_size;
+	_Atomic size_t counters_used;
+	_Atomic bool draining;
+};
+
+/* server.c */
+struct counters *counters_mine(struct http_server *server);
+/* A thread with every signal blocked: signals are the main thread's. */
+bool thread_start(pthread_t *thread, const char *name, void *(*run)(void *), void *data);
+static inline void count(_Atomic uint64_t *counter)
+{
+	atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + 1, memory_order_release);
+}
+
+/* listen.c */
+bool listener_open(struct listener *listener, const char *where, GError **error);
+bool listener_start(struct listener *listener, struct http_server *server, GError **error);
+unsigned listener_threads(const struct http_options *options);
+/* Stops accepting; what is open goes on. */
+void listener_quiesce(struct listener *listener);
+/* Only without suspended connections: libmicrohttpd aborts the process otherwise. */
+void listener_close(struct listener *listener);
+
+/* deadlines.c */
+struct peers *peers_new(struct http_server *server);
+void peers_free(struct peers *peers);
+void peers_figures(struct peers *peers, struct http_figures *figures);
+/* Shuts every socket down, whatever its deadline. */
+void peers_shutdown(struct peers *peers);
+enum MHD_Result peer_admit(void *server, const struct sockaddr *address, socklen_t length);
+void peer_notify(void *server, struct MHD_Connection *connection, void **socket_context, enum MHD_ConnectionNotificationCode code);
+static inline void peer_deadline(struct peer *peer, int64_t deadline_ms)
+{
+	atomic_store_explicit(&peer->deadline_ms, deadline_ms, memory_order_relaxed);
+}
+
+/* workers.c */
+struct workers *workers_start(struct http_server *server, GError **error);
+/* Suspends the connection and queues the request; false, and nothing done, when the queue is full. */
+bool workers_offer(struct workers *workers, struct request *request);
+/* Sheds all that is still queued. */
+void workers_flush(struct workers *workers);
+void workers_stop(struct workers *workers);
+
+/* exchange.c: libmicrohttpd's callbacks, and the two ends that workers share with them */
+void *exchange_open(void *server, const char *uri, struct MHD_Connection *connection);
+enum MHD_Result exchange_step(void *server, struct MHD_Connection *connection, const char *url, const char *method, const char *version,
+	const char *bytes, size_t *length, void **context);
+void exchange_close(void *server, struct MHD_Connection *connection, void **context, enum MHD_RequestTerminationCode code);
+void exchange_handle(struct request *request);
+void exchange_shed(struct request *request);
+
+/* guard.c */
+struct refusal {
+	enum error_code code;
+	const char *why;
+};
+/* NULL when the request may go on; it then has its headers, method, path, query and host. */
+const struct refusal *guard_check(struct request *request, const char *method, const char *version);
+/* Whether the installed libmicrohttpd is the one whose buffer layout the guard knows. */
+bool guard_knows_library(void);
+
+/* request.c */
+void request_init(struct request *request, struct peer *peer);
+void request_reset(struct request *request);
+const struct header *request_find(const struct request *request, const char *name, size_t *ret_count);
+bool request_has_body(const struct request *request);
+/* False when the body is over its bound. */
+bool request_body_add(struct request *request, const char *bytes, size_t length);
+
+/* reply.c */
+void reply_init(struct reply *reply, struct arena *arena);
+/* Forgets what was said so far. */
+void reply_clear(struct reply *reply);
+bool reply_has_header(const struct reply *reply, const char *name);
+struct MHD_Response *reply_response(struct reply *reply, bool close);

@@ -1,0 +1,182 @@
+/* Start, figures and stop.
+ *
+ *   running ─→ draining: listen sockets closed, every answer says Connection: close
+ *           ─→ forced (after within_ms): the queue is shed, sockets are shut down, handlers at work are awaited
+ *           ─→ stopped
+ *
+ * libmicrohttpd aborts the process when it is stopped with a suspended connection, so the last step waits until no request is under way.
+ * A handler ends by its own deadline; that is the longest such a stop can take.
+ */
+#include "gateway/http/internal.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+
+#define POLL_MS 2
+
+static unsigned value_or(unsigned value, unsigned otherwise)
+{
+	return value ? value : otherwise;
+}
+
+static void options_fill(struct http_options *options)
+{
+	options->connections = value_or(options->connections, 960);
+	options->per_address = value_or(options->per_address, 240);
+	options->header_bytes = options->header_bytes ? options->header_bytes : 32 * 1024;
+	options->body_bytes = options->body_bytes ? options->body_bytes : 1024 * 1024;
+	options->worker_threads = value_or(options->worker_threads, 32);
+	options->head_ms = options->head_ms ? options->head_ms : 10000;
+	options->body_ms = options->body_ms ? options->body_ms : 30000;
+	options->handle_ms = options->handle_ms ? options->handle_ms : 15000;
+	options->idle_ms = options->idle_ms ? options->idle_ms : 60000;
+	options->queue_ms = options->queue_ms ? options->queue_ms : 100;
+}
+
+bool thread_start(pthread_t *thread, const char *name, void *(*run)(void *), void *data)
+{
+	sigset_t all, before;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	int failed = pthread_create(thread, NULL, run, data);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (!failed)
+		pthread_setname_np(*thread, name);
+	return !failed;
+}
+
+struct counters *counters_mine(struct http_server *server)
+{
+	static _Thread_local struct http_server *owner;
+	static _Thread_local struct counters *mine;
+	/* A thread that counts belongs to one server for all its life. */
+	if (owner != server) {
+		size_t index = atomic_fetch_add(&server->counters_used, 1);
+		g_assert(index < server->counters_size);
+		mine = &server->counters[index];
+		owner = server;
+	}
+	return mine;
+}
+
+static void server_free(struct http_server *server)
+{
+	for (size_t i = 0; i < server->listener_count; i++)
+		listener_close(&server->listeners[i]);
+	workers_stop(server->workers);
+	peers_free(server->peers);
+	g_free(server->listeners);
+	free(server->counters);
+	g_free(server);
+}
+
+/* Every socket is had before the first one is served, so that a start that fails has answered nobody. */
+static bool listeners_start(struct http_server *server, GError **error)
+{
+	for (size_t i = 0; i < server->listener_count; i++)
+		if (!listener_open(&server->listeners[i], server->options.listen[i], error))
+			return false;
+	for (size_t i = 0; i < server->listener_count; i++)
+		if (!listener_start(&server->listeners[i], server, error))
+			return false;
+	return true;
+}
+
+static struct counters *counters_new(size_t size)
+{
+	size_t bytes = size * sizeof(struct counters);
+	struct counters *counters = aligned_alloc(_Alignof(struct counters), bytes);
+	g_assert(counters);
+	memset(counters, 0, bytes);
+	return counters;
+}
+
+struct http_server *http_server_start(const struct http_options *options, const struct http_app *app, GError **error)
+{
+	struct http_server *server = g_new0(struct http_server, 1);
+	server->options = *options;
+	options_fill(&server->options);
+	server->app = *app;
+	while (options->listen && options->listen[server->listener_count])
+		server->listener_count++;
+	server->listeners = g_new0(struct listener, server->listener_count);
+	for (size_t i = 0; i < server->listener_count; i++)
+		server->listeners[i].fd = -1;
+	/* libmicrohttpd's threads, and those of ours that shed: the workers, the queue's clock and the one that stops the server. */
+	server->counters_size = server->listener_count * listener_threads(&server->options) + server->options.worker_threads + 2;
+	server->counters = counters_new(server->counters_size);
+	if (!guard_knows_library())
+		log_line(LOG_LEVEL_WARNING, "http.library", "version", MHD_get_version(), "detail",
+			"not the libmicrohttpd this was measured with: bare LF, folded headers and NUL are left to its own checks", NULL);
+	server->peers = peers_new(server);
+	server->workers = workers_start(server, error);
+	bool started = server->workers && listeners_start(server, error);
+	server->options.listen = NULL; /* borrowed for the start only */
+	if (started)
+		return server;
+	if (server->workers)
+		http_server_stop(server, 0);
+	else
+		server_free(server);
+	return NULL;
+}
+
+const char *http_server_address(const struct http_server *server, size_t index)
+{
+	return index < server->listener_count ? server->listeners[index].address : NULL;
+}
+
+struct http_figures http_server_figures(const struct http_server *server)
+{
+	struct http_figures figures = { 0 };
+	for (size_t i = 0; i < server->counters_size; i++) {
+		struct counters *counters = &server->counters[i];
+		figures.requests += atomic_load(&counters->requests);
+		figures.refused_by_guard += atomic_load(&counters->refused_by_guard);
+		figures.shed += atomic_load(&counters->shed);
+		figures.suspended += atomic_load(&counters->suspended);
+	}
+	peers_figures(server->peers, &figures);
+	return figures;
+}
+
+/* Ends are summed before beginnings: a request may begin in between, never end uncounted, so equality means that none was under way. */
+static bool server_is_quiet(struct http_server *server)
+{
+	uint64_t completed = 0, started = 0;
+	for (size_t i = 0; i < server->counters_size; i++)
+		completed += atomic_load(&server->counters[i].completed);
+	for (size_t i = 0; i < server->counters_size; i++)
+		started += atomic_load(&server->counters[i].started);
+	return completed == started;
+}
+
+static bool wait_quiet(struct http_server *server, int64_t until_ms)
+{
+	while (!server_is_quiet(server)) {
+		if (clock_monotonic_ms() >= until_ms)
+			return false;
+		nanosleep(&(struct timespec){ .tv_nsec = POLL_MS * 1000000L }, NULL);
+	}
+	return true;
+}
+
+void http_server_stop(struct http_server *server, int64_t within_ms)
+{
+	if (!server)
+		return;
+	atomic_store(&server->draining, true);
+	for (size_t i = 0; i < server->listener_count; i++)
+		listener_quiesce(&server->listeners[i]);
+	if (!wait_quiet(server, clock_monotonic_ms() + within_ms)) {
+		log_line(LOG_LEVEL_WARNING, "http.stop", "detail", "requests were still under way at the end of the drain; their connections are cut", NULL);
+		workers_flush(server->workers);
+		do
+			peers_shutdown(server->peers);
+		while (!wait_quiet(server, clock_monotonic_ms() + 50));
+	}
+	server_free(server);
+}
