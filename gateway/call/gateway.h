@@ -5,11 +5,14 @@
 #include "gateway/store/cache.h"
 #include "gateway/store/store.h"
 
+struct known_tokens;
+
 struct gateway {
 	struct store *store;
 	struct cache *cache;
 	const struct root_keys *keys;
 	struct password_hasher *hasher;
+	struct known_tokens *known;   /* access tokens seen before (gateway/oauth/known_tokens.h) */
 	const char *base_url;         /* no trailing slash */
 	const char *base_authority;   /* "host[:port]" of base_url, lower case */
 	uint8_t throttle_key[DERIVED_KEY_SIZE]; /* keyed digests of throttle buckets */

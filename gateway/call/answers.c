@@ -1,0 +1,89 @@
+/* How answers look: OAuth errors as JSON, pages for people, one reference on both and in the logs. */
+#include "base/log.h"
+#include "gateway/call/call.h"
+
+char *call_url(const struct call *call, const char *path)
+{
+	return g_strconcat(call->tenant ? call->tenant->issuer : call->gateway->base_url, path, NULL);
+}
+
+struct page_frame call_frame(struct call *call)
+{
+	const struct form *query = request_query(call->request);
+	const char *asked = query ? form_value(query, "ui_locales") : NULL;
+	return (struct page_frame){
+		.language = page_language(asked, request_header(call->request, "Accept-Language", NULL), call->tenant ? call->tenant->locale : NULL),
+		.tenant_name = call->tenant ? call->tenant->display_name : NULL,
+		.reference = request_reference(call->request),
+	};
+}
+
+void call_page(struct call *call, unsigned status, char *html, const char *form_action)
+{
+	g_autofree char *policy = page_security_policy(form_action);
+	reply_status(call->reply, status);
+	reply_header(call->reply, "Content-Security-Policy", policy);
+	reply_header(call->reply, "X-Frame-Options", "DENY");
+	reply_header(call->reply, "Cross-Origin-Opener-Policy", "same-origin");
+	if (g_str_has_prefix(call->tenant ? call->tenant->issuer : call->gateway->base_url, "https://"))
+		reply_header(call->reply, "Strict-Transport-Security", "max-age=31536000");
+	reply_body_take(call->reply, "text/html; charset=utf-8", html, strlen(html));
+}
+
+/* RFC 6749 section 5.2 and RFC 6750 section 3: a 401 says how to authenticate. */
+static void set_challenge(struct call *call, enum error_code code)
+{
+	const char *realm = call->tenant ? call->tenant->issuer : call->gateway->base_url;
+	if (code == ERROR_INVALID_CLIENT) {
+		g_autofree char *basic = g_strdup_printf("Basic realm=\"%s\", charset=\"UTF-8\"", realm);
+		reply_header(call->reply, "WWW-Authenticate", basic);
+	} else if (code == ERROR_INVALID_TOKEN || code == ERROR_INSUFFICIENT_SCOPE) {
+		g_autofree char *bearer = g_strdup_printf("Bearer realm=\"%s\", error=\"%s\"", realm, error_oauth_name(code));
+		reply_header(call->reply, "WWW-Authenticate", bearer);
+	}
+}
+
+void call_fail_json(struct call *call, enum error_code code, const char *description)
+{
+	g_autoptr(json_t) body = json_pack("{s:s, s:s, s:s}", "error", error_oauth_name(code), "error_description",
+		description ? description : error_public_text(code), "error_ref", request_reference(call->request));
+	set_challenge(call, code);
+	if (error_http_status(code) == 503)
+		reply_header(call->reply, "Retry-After", "1");
+	reply_json(call->reply, error_http_status(code), body);
+}
+
+void call_fail_page(struct call *call, enum error_code code, const char *description)
+{
+	struct page_frame frame = call_frame(call);
+	g_autofree char *problem = g_ascii_strdown(error_name(code), -1);
+	if (error_http_status(code) == 503)
+		reply_header(call->reply, "Retry-After", "1");
+	call_page(call, error_http_status(code), page_error(&frame, problem, description), NULL);
+}
+
+void call_fail(struct call *call, enum error_code code, const char *description)
+{
+	if (call->style == CALL_PAGE)
+		call_fail_page(call, code, description);
+	else
+		call_fail_json(call, code, description);
+}
+
+void call_fail_error(struct call *call, GError *error)
+{
+	enum error_code code = error_code_of(error);
+	log_line(LOG_LEVEL_ERROR, "request.failed", "ref", request_reference(call->request), "tenant", call->tenant ? call->tenant->name : NULL,
+		"path", request_path(call->request), "code", error_name(code), "error", error ? error->message : NULL, NULL);
+	call_fail(call, code, NULL);
+	g_clear_error(&error);
+}
+
+const struct form *call_parameters(struct call *call)
+{
+	bool posted = request_method(call->request) == METHOD_POST;
+	const struct form *form = posted ? request_form(call->request) : request_query(call->request);
+	if (!form)
+		call_fail(call, ERROR_INVALID_REQUEST, posted ? "The form is malformed." : "The query is malformed.");
+	return form;
+}

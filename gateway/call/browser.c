@@ -1,0 +1,62 @@
+/* The browser's session at this tenant. A cookie is good only where it was set: the name carries the tenant and the look-up names it (SECURITY SE-6). */
+#include "gateway/call/browser.h"
+#include "base/encoding.h"
+#include "gateway/call/cookies.h"
+#include "policies/session.h"
+
+#define VALUE_BYTES 32
+#define VALUE_TEXT 43
+
+char *browser_session_value(uint8_t digest[DIGEST_SIZE])
+{
+	uint8_t bytes[VALUE_BYTES];
+	random_bytes(bytes, sizeof bytes);
+	char *text = base64url_encode(bytes, sizeof bytes);
+	wipe(bytes, sizeof bytes);
+	digest_sha256(text, strlen(text), digest);
+	return text;
+}
+
+static enum reason judge(struct call *call, const struct session *session, const struct account *account)
+{
+	const struct tenant_policy *policy = &call->tenant->policy;
+	return session_decide(&(struct session_facts){
+		.ended = session->ended_ms != 0, .account_disabled = account->disabled, .created_ms = session->created_ms, .last_seen_ms = session->last_seen_ms,
+		.now_ms = request_time_ms(call->request), .idle_ms = policy->session.idle_s * 1000, .absolute_ms = policy->session.absolute_s * 1000,
+		.credentials_changed_ms = account->credentials_changed_ms, .auth_time_ms = session->auth_time_ms });
+}
+
+enum found browser_session(struct call *call, struct session *ret_session, struct account *ret_account, GError **error)
+{
+	uint8_t digest[DIGEST_SIZE];
+	const char *value = call_cookie_get(call, COOKIE_SESSION);
+	if (!value || strlen(value) != VALUE_TEXT)
+		return MISSING;
+	struct unit *unit = store_reader(call->gateway->store, error);
+	if (!unit)
+		return BROKEN;
+	digest_sha256(value, VALUE_TEXT, digest);
+	enum found found = session_find(unit, call->tenant->id, digest, ret_session, error);
+	if (found == FOUND)
+		found = account_find(unit, call->tenant->id, ret_session->account, ret_account, error);
+	if (found == FOUND && judge(call, ret_session, ret_account) != REASON_OK)
+		found = MISSING;
+	if (found != FOUND) {
+		session_clear(ret_session);
+		account_clear(ret_account);
+	}
+	return found;
+}
+
+void browser_sid(const struct call *call, const char *session, const struct client *client, char out[IDENTIFIER_SIZE])
+{
+	uint8_t digest[DIGEST_SIZE], mac[DIGEST_SIZE];
+	char text[64];
+	struct digest_parts *parts = digest_parts_new("sid");
+	digest_parts_add_text(parts, session);
+	digest_parts_add_text(parts, client->incarnation);
+	digest_parts_finish(parts, digest);
+	digest_hmac(call->gateway->form_key, DERIVED_KEY_SIZE, digest, sizeof digest, mac);
+	base32_encode(mac, 16, text);
+	g_strlcpy(out, text, IDENTIFIER_SIZE);
+}

@@ -1,0 +1,280 @@
+/* The authorization endpoint (RFC 6749 section 4.1.1, OpenID Connect Core section 3.1.2): an ordered table of small checks.
+ *
+ * Until client_id and redirect_uri are proved an error is a page: a redirect would make us an open redirector (RFC 9700 section 4.11). From then on it goes back
+ * to the application. A GET goes on to the hub at once; a POST, whose cross-site request carries no SameSite=Lax cookie, is stored and sent to itself by 303.
+ */
+#include "gateway/login/endpoints.h"
+#include "base/text.h"
+#include "base/url.h"
+#include "gateway/login/flow.h"
+#include "policies/pkce.h"
+#include "policies/redirect.h"
+#include "policies/scope.h"
+
+#define TEXT_MAX 1024
+
+struct authorization {
+	struct login login;
+	const struct form *form;
+	/* what the failing check says */
+	enum error_code code;
+	const char *description;
+};
+
+static enum reason wrong(struct authorization *authorization, enum reason reason, enum error_code code, const char *description)
+{
+	authorization->code = code;
+	authorization->description = description;
+	return reason;
+}
+
+static const char *parameter(const struct authorization *authorization, const char *name)
+{
+	return form_value(authorization->form, name);
+}
+
+static void keep(struct authorization *authorization, const char *name)
+{
+	const char *value = parameter(authorization, name);
+	if (value)
+		json_object_set_new(authorization->login.flow.request, name, json_string(value));
+}
+
+/* --- before the redirect URI is proved: errors are pages --- */
+
+static enum reason check_repeats(struct authorization *authorization)
+{
+	static const char *const may_repeat[] = { "resource", NULL };
+	const char *repeated = form_repeated(authorization->form, may_repeat);
+	if (call_check(authorization->login.call, "parameters", repeated, "each at most once", !repeated))
+		return REASON_OK;
+	return wrong(authorization, REASON_REQUEST_INVALID, ERROR_INVALID_REQUEST, "A parameter stands more than once.");
+}
+
+static enum reason check_client(struct authorization *authorization)
+{
+	struct login *login = &authorization->login;
+	struct call *call = login->call;
+	const char *client_id = parameter(authorization, "client_id");
+	GError *error = NULL;
+	enum found found = client_id ? cache_client(call->gateway->cache, call->tenant->id, client_id, &login->client, &error) : MISSING;
+	if (found == BROKEN) {
+		g_clear_error(&error);
+		return wrong(authorization, REASON_STORE_BROKEN, ERROR_UNAVAILABLE, NULL);
+	}
+	if (!call_check(call, "client_id", client_id, "a client of this tenant", found == FOUND))
+		return wrong(authorization, REASON_CLIENT_UNKNOWN, ERROR_INVALID_REQUEST, "client_id is missing or names no client of this organisation.");
+	login->flow.client_id = g_strdup(client_id);
+	call->facts.client = login->flow.client_id;
+	return REASON_OK;
+}
+
+static enum reason check_redirect(struct authorization *authorization)
+{
+	struct login *login = &authorization->login;
+	const char *redirect = parameter(authorization, "redirect_uri");
+	char *const *registered = login->client->redirect_uris;
+	enum reason reason = redirect ? redirect_decide((const char *const *)registered, redirect) : REASON_REDIRECT_MISMATCH;
+	if (!call_check(login->call, "redirect_uri", redirect, registered && registered[0] ? registered[0] : "none registered", reason == REASON_OK))
+		return wrong(authorization, REASON_REDIRECT_MISMATCH, ERROR_INVALID_REQUEST, "redirect_uri is missing or is not registered for this application.");
+	keep(authorization, "redirect_uri");
+	return REASON_OK;
+}
+
+/* --- from here on errors go back to the application --- */
+
+static enum reason check_state(struct authorization *authorization)
+{
+	static const char *const bounded[] = { "state", "nonce", "login_hint", "ui_locales" };
+	for (size_t i = 0; i < G_N_ELEMENTS(bounded); i++) {
+		const char *value = parameter(authorization, bounded[i]);
+		if (!call_check(authorization->login.call, bounded[i], value ? "too long, or with control characters" : NULL, "at most 1024 bytes of text",
+				!value || text_is_plain(value, TEXT_MAX)))
+			return wrong(authorization, REASON_REQUEST_INVALID, ERROR_INVALID_REQUEST, "state, nonce, login_hint or ui_locales is too long or not text.");
+		keep(authorization, bounded[i]);
+	}
+	return REASON_OK;
+}
+
+static enum reason check_unsupported(struct authorization *authorization)
+{
+	static const struct { const char *name; enum error_code code; } refused[] = {
+		{ "request", ERROR_REQUEST_NOT_SUPPORTED }, { "request_uri", ERROR_REQUEST_URI_NOT_SUPPORTED }, { "registration", ERROR_REGISTRATION_NOT_SUPPORTED } };
+	for (size_t i = 0; i < G_N_ELEMENTS(refused); i++)
+		if (!call_check(authorization->login.call, refused[i].name, parameter(authorization, refused[i].name), "absent", !parameter(authorization, refused[i].name)))
+			return wrong(authorization, REASON_REQUEST_INVALID, refused[i].code, NULL);
+	return REASON_OK;
+}
+
+static enum reason check_response_type(struct authorization *authorization)
+{
+	const char *type = parameter(authorization, "response_type"), *mode = parameter(authorization, "response_mode");
+	struct call *call = authorization->login.call;
+	if (!call_check(call, "response_type", type, "code", g_strcmp0(type, "code") == 0))
+		return type ? wrong(authorization, REASON_RESPONSE_TYPE, ERROR_UNSUPPORTED_RESPONSE_TYPE, NULL)
+			: wrong(authorization, REASON_REQUEST_INVALID, ERROR_INVALID_REQUEST, "response_type is missing.");
+	if (!call_check(call, "response_mode", mode, "query", !mode || strcmp(mode, "query") == 0))
+		return wrong(authorization, REASON_REQUEST_INVALID, ERROR_INVALID_REQUEST, "Only response_mode=query is supported.");
+	if (!call_check(call, "grant_types", NULL, "authorization_code", authorization->login.client->grant_types & GRANT_TYPE_AUTHORIZATION_CODE))
+		return wrong(authorization, REASON_GRANT_TYPE_REFUSED, ERROR_UNAUTHORIZED_CLIENT, NULL);
+	return REASON_OK;
+}
+
+static enum reason check_pkce(struct authorization *authorization)
+{
+	const char *challenge = parameter(authorization, "code_challenge"), *method = parameter(authorization, "code_challenge_method");
+	bool required = authorization->login.client->require_pkce || authorization->login.client->auth_method == CLIENT_AUTH_NONE
+		|| !parameter(authorization, "nonce"); /* RFC 9700 section 2.1.1: a confidential client may do with a nonce instead */
+	enum reason reason = pkce_decide_request(required, challenge, method);
+	if (!call_check(authorization->login.call, "code_challenge", method, "S256 with 43 base64url characters", reason == REASON_OK))
+		return wrong(authorization, reason, ERROR_INVALID_REQUEST, "PKCE is required: send code_challenge with code_challenge_method=S256.");
+	keep(authorization, "code_challenge");
+	return REASON_OK;
+}
+
+static enum reason check_scope(struct authorization *authorization)
+{
+	const char *scope = parameter(authorization, "scope");
+	enum reason reason = scope ? scope_decide(scope, authorization->login.client->scope) : REASON_OK;
+	if (!call_check(authorization->login.call, "scope", scope, authorization->login.client->scope, reason == REASON_OK))
+		return wrong(authorization, REASON_SCOPE_REFUSED, ERROR_INVALID_SCOPE, NULL);
+	json_object_set_new(authorization->login.flow.request, "scope", json_string(scope ? scope : ""));
+	return REASON_OK;
+}
+
+static enum reason check_resources(struct authorization *authorization)
+{
+	struct login *login = &authorization->login;
+	json_t *list = json_array();
+	json_object_set_new(login->flow.request, "resources", list);
+	for (size_t i = 0; i < form_count(authorization->form, "resource"); i++) {
+		const char *resource = form_nth(authorization->form, "resource", i);
+		bool open = login->client->resources && g_strv_contains((const char *const *)login->client->resources, resource);
+		if (!call_check(login->call, "resource", resource, "one of the client's resources", open))
+			return wrong(authorization, REASON_TARGET_REFUSED, ERROR_INVALID_TARGET, NULL);
+		if (!json_array_has(list, resource))
+			json_array_append_new(list, json_string(resource));
+	}
+	for (size_t i = 0; json_array_size(list) == 0 && login->client->resources && login->client->resources[i]; i++)
+		json_array_append_new(list, json_string(login->client->resources[i]));
+	return REASON_OK;
+}
+
+static bool prompt_word_known(const char *word, size_t length, void *data)
+{
+	static const char *const known[] = { "none", "login", "consent", "select_account" };
+	(void)data;
+	for (size_t i = 0; i < G_N_ELEMENTS(known); i++)
+		if (strlen(known[i]) == length && memcmp(known[i], word, length) == 0)
+			return true;
+	return false;
+}
+
+/* OpenID Connect Core section 3.1.2.1: none stands alone. */
+static enum reason check_prompt(struct authorization *authorization)
+{
+	const char *prompt = parameter(authorization, "prompt");
+	bool fine = !prompt || (scope_well_formed(prompt) && scope_each(prompt, prompt_word_known, NULL) && (!scope_has(prompt, "none") || strcmp(prompt, "none") == 0));
+	if (!call_check(authorization->login.call, "prompt", prompt, "none, or login, consent, select_account", fine))
+		return wrong(authorization, REASON_REQUEST_INVALID, ERROR_INVALID_REQUEST, "prompt is unknown or contradicts itself.");
+	keep(authorization, "prompt");
+	return REASON_OK;
+}
+
+static enum reason check_max_age(struct authorization *authorization)
+{
+	const char *text = parameter(authorization, "max_age");
+	guint64 seconds = 0;
+	if (!text)
+		return REASON_OK;
+	if (!call_check(authorization->login.call, "max_age", text, "seconds, 0 to 2147483647", g_ascii_string_to_unsigned(text, 10, 0, G_MAXINT32, &seconds, NULL)))
+		return wrong(authorization, REASON_REQUEST_INVALID, ERROR_INVALID_REQUEST, "max_age is not a number of seconds.");
+	json_object_set_new(authorization->login.flow.request, "max_age", json_integer((json_int_t)seconds));
+	return REASON_OK;
+}
+
+/* An ID token of ours, however old, names the account that is meant. */
+static enum reason check_id_token_hint(struct authorization *authorization)
+{
+	struct call *call = authorization->login.call;
+	const char *hint = parameter(authorization, "id_token_hint");
+	g_autoptr(keyring_t) ring = NULL;
+	if (!hint)
+		return REASON_OK;
+	g_autoptr(jws_t) jws = jws_parse(hint, strlen(hint), NULL);
+	if (jws && jws_key_id(jws))
+		cache_keyring(call->gateway->cache, call->tenant->id, &ring, NULL);
+	const struct jose_key *key = ring ? keyring_find(ring, jws_key_id(jws)) : NULL;
+	g_autoptr(json_t) claims = key && g_strcmp0(jws_type(jws), "JWT") == 0 ? jws_verify(jws, key, NULL) : NULL;
+	const char *subject = claims && g_strcmp0(json_string_at(claims, "iss"), call->tenant->issuer) == 0 ? json_string_at(claims, "sub") : NULL;
+	if (!call_check(call, "id_token_hint", subject ? subject : "not an ID token of this issuer", "an ID token of this issuer", subject != NULL))
+		return wrong(authorization, REASON_REQUEST_INVALID, ERROR_INVALID_REQUEST, "id_token_hint is not an ID token of this issuer.");
+	json_object_set_new(authorization->login.flow.request, "named_account", json_string(subject));
+	return REASON_OK;
+}
+
+static const struct {
+	enum reason (*run)(struct authorization *authorization);
+	bool proved; /* the redirect URI is: errors go there */
+} checks[] = {
+	{ check_repeats, false },
+	{ check_client, false },
+	{ check_redirect, false },
+	{ check_state, true },
+	{ check_unsupported, true },
+	{ check_response_type, true },
+	{ check_pkce, true },
+	{ check_scope, true },
+	{ check_resources, true },
+	{ check_prompt, true },
+	{ check_max_age, true },
+	{ check_id_token_hint, true },
+};
+
+static void refuse(struct authorization *authorization, bool proved, enum reason reason)
+{
+	struct call *call = authorization->login.call;
+	if (proved) {
+		keep(authorization, "state");
+		flow_refuse(&authorization->login, authorization->code, reason, authorization->description);
+		return;
+	}
+	call_audit(call, EVENT_AUTHORIZE_REFUSE, reason);
+	call_fail_page(call, authorization->code, authorization->description);
+}
+
+/* False: the reply is made. */
+static bool pass_checks(struct authorization *authorization)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(checks); i++) {
+		enum reason reason = checks[i].run(authorization);
+		if (reason != REASON_OK) {
+			refuse(authorization, checks[i].proved, reason);
+			return false;
+		}
+	}
+	return true;
+}
+
+void authorize_endpoint(struct call *call)
+{
+	struct authorization authorization = { .login = { .call = call }, .form = call_parameters(call) };
+	struct login *login = &authorization.login;
+	if (!authorization.form)
+		return;
+	login->flow.request = json_object();
+	login->flow.created_ms = request_time_ms(call->request);
+	login->flow.expires_ms = login->flow.created_ms + FLOW_LIFE_MS;
+	if (!pass_checks(&authorization)) {
+		/* answered */
+	} else if (request_method(call->request) == METHOD_POST) {
+		if (flow_start(login)) {
+			g_autofree char *url = flow_url(login, "/login");
+			reply_redirect(call->reply, 303, url);
+		}
+	} else if (login_load_session(login)) {
+		flow_continue(login, PLACE_AUTHORIZE);
+	}
+	call->facts = (struct audit_facts){ 0 };
+	login_clear(login);
+}

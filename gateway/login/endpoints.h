@@ -1,0 +1,9 @@
+/* The browser half: endpoints as handlers of a call, for the route table. All of them commit or hash, so they run on workers. */
+#pragma once
+#include "gateway/call/call.h"
+
+void authorize_endpoint(struct call *call);   /* RFC 6749 section 4.1.1, OpenID Connect Core section 3.1.2 */
+void signin_endpoint(struct call *call);      /* GET and POST /login, /login/{provider} */
+void consent_endpoint(struct call *call);     /* GET and POST /consent */
+void logout_endpoint(struct call *call);      /* OpenID Connect RP-Initiated Logout 1.0 */
+void logout_done_endpoint(struct call *call);

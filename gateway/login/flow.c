@@ -1,0 +1,288 @@
+/* Flows: starting, loading, saving, and the hub. The redirects at a flow's end are in flow_end.c. */
+#include "gateway/login/flow.h"
+#include "base/encoding.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "crypto/compare.h"
+#include "gateway/call/cookies.h"
+#include "gateway/call/browser.h"
+#include "gateway/login/steps.h"
+#include "policies/account.h"
+#include "policies/next.h"
+#include "policies/scope.h"
+
+#define HANDLE_TEXT 43
+
+void login_clear(struct login *login)
+{
+	client_unref(login->client);
+	flow_clear(&login->flow);
+	session_clear(&login->session);
+	account_clear(&login->account);
+	g_free(login->handle);
+	*login = (struct login){ 0 };
+}
+
+const char *flow_parameter(const struct login *login, const char *name)
+{
+	return json_string_at(login->flow.request, name);
+}
+
+/* --- starting and loading --- */
+
+/* The browser's flow cookie, made when there is none: several tabs share it. */
+static void bind_browser(struct login *login)
+{
+	struct call *call = login->call;
+	const char *value = call_cookie_get(call, COOKIE_FLOW);
+	if (value && strlen(value) == HANDLE_TEXT) {
+		digest_sha256(value, HANDLE_TEXT, login->flow.browser);
+		return;
+	}
+	g_autofree char *made = browser_session_value(login->flow.browser);
+	call_cookie_set(call, COOKIE_FLOW, made, 0);
+}
+
+static bool insert_in_unit(struct unit *unit, void *data, GError **error)
+{
+	struct login *login = data;
+	return flow_insert(unit, login->call->tenant->id, &login->flow, error);
+}
+
+bool flow_start(struct login *login)
+{
+	GError *error = NULL;
+	bind_browser(login);
+	login->handle = browser_session_value(login->flow.digest);
+	if (store_write(login->call->gateway->store, insert_in_unit, login, &error))
+		return true;
+	call_fail_error(login->call, error);
+	return false;
+}
+
+struct saving {
+	struct login *login;
+	enum found found;
+};
+
+static bool save_in_unit(struct unit *unit, void *data, GError **error)
+{
+	struct saving *saving = data;
+	saving->found = flow_update(unit, saving->login->call->tenant->id, &saving->login->flow, error);
+	return saving->found != BROKEN;
+}
+
+bool flow_save(struct login *login)
+{
+	GError *error = NULL;
+	struct saving saving = { .login = login };
+	if (!store_write(login->call->gateway->store, save_in_unit, &saving, &error)) {
+		call_fail_error(login->call, error);
+		return false;
+	}
+	if (saving.found == FOUND) {
+		login->flow.version++;
+		return true;
+	}
+	call_audit(login->call, EVENT_AUTHORIZE_REFUSE, REASON_FLOW_EXPIRED);
+	call_fail_page(login->call, ERROR_FLOW_EXPIRED, NULL);
+	return false;
+}
+
+static bool refuse_flow(struct login *login, enum error_code code, enum reason reason)
+{
+	call_audit(login->call, EVENT_AUTHORIZE_REFUSE, reason);
+	call_fail_page(login->call, code, NULL);
+	return false;
+}
+
+/* The flow must be there, in time, and this browser's (its cookie's digest is in the row). */
+static bool find_flow(struct login *login, const char *handle, GError **error)
+{
+	struct call *call = login->call;
+	uint8_t digest[DIGEST_SIZE], browser[DIGEST_SIZE] = { 0 };
+	const char *cookie = call_cookie_get(call, COOKIE_FLOW);
+	struct unit *unit = store_reader(call->gateway->store, error);
+	digest_sha256(handle, strlen(handle), digest);
+	enum found found = unit ? flow_find(unit, call->tenant->id, digest, &login->flow, error) : BROKEN;
+	if (found == BROKEN)
+		return false;
+	if (!call_check(call, "flow", found == FOUND ? "found" : "not found", "a flow under way",
+			found == FOUND && login->flow.expires_ms > request_time_ms(call->request)))
+		return refuse_flow(login, ERROR_FLOW_EXPIRED, REASON_FLOW_EXPIRED);
+	if (cookie)
+		digest_sha256(cookie, strlen(cookie), browser);
+	if (!call_check(call, "browser", cookie ? "another flow cookie" : "no flow cookie", "the browser that started this flow",
+			cookie && secrets_equal(browser, sizeof browser, login->flow.browser, sizeof login->flow.browser)))
+		return refuse_flow(login, ERROR_FLOW_FOREIGN, REASON_FLOW_FOREIGN);
+	login->handle = g_strdup(handle);
+	return true;
+}
+
+static bool find_client(struct login *login, GError **error)
+{
+	struct call *call = login->call;
+	if (!login->flow.client_id)
+		return true;
+	call->facts.client = login->flow.client_id;
+	switch (cache_client(call->gateway->cache, call->tenant->id, login->flow.client_id, &login->client, error)) {
+	case FOUND:
+		return true;
+	case MISSING:
+		return refuse_flow(login, ERROR_FLOW_EXPIRED, REASON_CLIENT_UNKNOWN);
+	case BROKEN:
+		return false;
+	}
+	return false;
+}
+
+bool login_load_session(struct login *login)
+{
+	GError *error = NULL;
+	enum found found = browser_session(login->call, &login->session, &login->account, &error);
+	login->has_session = found == FOUND;
+	if (found == BROKEN)
+		call_fail_error(login->call, error);
+	return found != BROKEN;
+}
+
+bool login_load(struct login *login, struct call *call)
+{
+	GError *error = NULL;
+	const struct form *query = request_query(call->request);
+	const char *handle = query ? form_value(query, "flow") : NULL;
+	login->call = call;
+	if (!handle)
+		return refuse_flow(login, ERROR_FLOW_EXPIRED, REASON_FLOW_EXPIRED);
+	bool loaded = find_flow(login, handle, &error) && find_client(login, &error);
+	if (error)
+		call_fail_error(call, error);
+	return loaded && login_load_session(login);
+}
+
+/* --- form tokens --- */
+
+char *flow_form_token(const struct login *login, const char *step)
+{
+	uint8_t digest[DIGEST_SIZE], mac[DIGEST_SIZE];
+	struct digest_parts *parts = digest_parts_new("form token");
+	digest_parts_add_text(parts, login->call->tenant->id);
+	digest_parts_add_text(parts, step);
+	digest_parts_add(parts, login->flow.digest, DIGEST_SIZE);
+	digest_parts_add(parts, login->flow.browser, DIGEST_SIZE);
+	digest_parts_finish(parts, digest);
+	digest_hmac(login->call->gateway->form_key, DERIVED_KEY_SIZE, digest, sizeof digest, mac);
+	return base64url_encode(mac, sizeof mac);
+}
+
+bool flow_form_proved(struct login *login, const char *step)
+{
+	const struct form *form = request_form(login->call->request);
+	const char *sent = form ? form_value(form, "form_token") : NULL;
+	g_autofree char *expected = flow_form_token(login, step);
+	if (call_check(login->call, "form_token", sent ? "another" : "none", "the token of this form",
+			sent && secrets_equal(sent, strlen(sent), expected, strlen(expected))))
+		return true;
+	return refuse_flow(login, ERROR_FORM_FORGED, REASON_FORM_FORGED);
+}
+
+/* --- the hub --- */
+
+static bool hint_differs(const struct login *login)
+{
+	g_autofree char *key = NULL;
+	const char *hint = flow_parameter(login, "login_hint");
+	return hint && (key = text_login_key(hint)) && g_strcmp0(key, login->account.username_key) != 0 && g_strcmp0(key, login->account.email_key) != 0;
+}
+
+static bool name_differs(const struct login *login)
+{
+	const char *named = flow_parameter(login, "named_account");
+	return named && strcmp(named, login->account.id) != 0;
+}
+
+static bool may_use_client(const struct login *login)
+{
+	if (!login->client || !login->client->allowed_groups)
+		return true;
+	g_autoptr(GPtrArray) groups = g_ptr_array_new();
+	for (size_t i = 0; i < json_array_size(login->account.groups); i++)
+		g_ptr_array_add(groups, (void *)(uintptr_t)json_string_value(json_array_get(login->account.groups, i)));
+	g_ptr_array_add(groups, NULL);
+	return account_may_use_client((const char *const *)login->client->allowed_groups, (const char *const *)groups->pdata) == REASON_OK;
+}
+
+static bool find_facts(struct login *login, struct next_facts *facts, GError **error)
+{
+	const char *prompt = flow_parameter(login, "prompt");
+	int64_t max_age_s = -1;
+	json_integer_at(login->flow.request, "max_age", &max_age_s);
+	*facts = (struct next_facts){
+		.prompt_none = prompt && scope_has(prompt, "none"), .prompt_login = prompt && scope_has(prompt, "login"),
+		.prompt_consent = prompt && scope_has(prompt, "consent"), .prompt_select_account = prompt && scope_has(prompt, "select_account"),
+		.max_age_s = max_age_s, .has_session = login->has_session, .consent_given = login->flow.consented,
+		.signed_in_here = login->has_session && g_strcmp0(login->flow.session, login->session.id) == 0,
+		.consent_explicit = login->client && login->client->consent_explicit, .now_s = request_time_ms(login->call->request) / 1000 };
+	if (!login->has_session)
+		return true;
+	facts->auth_time_s = login->session.auth_time_ms / 1000;
+	facts->hinted_account_differs = hint_differs(login);
+	facts->named_account_differs = name_differs(login);
+	facts->account_may_use_client = may_use_client(login);
+	enum found remembered = facts->consent_explicit && !facts->consent_given ? consent_remembered(login, error) : MISSING;
+	facts->consent_given = facts->consent_given || remembered == FOUND;
+	return remembered != BROKEN;
+}
+
+/* Shows the step's page when the browser is at its address already, else sends it there. */
+static void go_to(struct login *login, bool here, const char *path, void (*show)(struct login *login))
+{
+	if (here) {
+		show(login);
+		return;
+	}
+	if (!login->handle && !flow_start(login))
+		return;
+	g_autofree char *url = flow_url(login, path);
+	reply_redirect(login->call->reply, 303, url);
+}
+
+static void show_signin(struct login *login)
+{
+	signin_show(login, NULL, flow_parameter(login, "login_hint"));
+}
+
+static enum error_code refusal_code(enum reason reason)
+{
+	return reason == REASON_LOGIN_REQUIRED ? ERROR_LOGIN_REQUIRED : reason == REASON_CONSENT_REQUIRED ? ERROR_CONSENT_REQUIRED : ERROR_ACCESS_DENIED;
+}
+
+void flow_continue(struct login *login, enum login_place place)
+{
+	GError *error = NULL;
+	struct next_facts facts;
+	if (!find_facts(login, &facts, &error)) {
+		call_fail_error(login->call, error);
+		return;
+	}
+	if (login->has_session) {
+		login->call->facts.account = login->account.id;
+		login->call->facts.username = login->account.username;
+		login->call->facts.session = login->session.id;
+	}
+	struct next_step step = next_decide(&facts);
+	switch (step.next) {
+	case NEXT_SIGN_IN:
+		go_to(login, place == PLACE_SIGN_IN, "/login", show_signin);
+		break;
+	case NEXT_CONSENT:
+		go_to(login, place == PLACE_CONSENT, "/consent", consent_show);
+		break;
+	case NEXT_GRANT:
+		login_grant(login);
+		break;
+	case NEXT_REFUSE:
+		flow_refuse(login, refusal_code(step.reason), step.reason, reason_sentence(step.reason));
+		break;
+	}
+}

@@ -1,0 +1,58 @@
+/* A flow: one authorization request on its way, and the hub that decides what it needs next.
+ *
+ *   stored under the digest of its handle (the `flow` parameter of our own addresses), bound to the browser by the digest of the flow cookie:
+ *   whoever has one without the other has nothing.
+ *
+ *   requested ──sign in──→ signed in ──consent──→ consented ──grant──→ consumed (gone)
+ *        └────────────────────┴───────────────────────┴──cancel, refuse, 10 min──→ gone
+ */
+#pragma once
+#include "gateway/call/call.h"
+
+#define FLOW_LIFE_MS 600000
+
+/* A call of the browser half: the flow it belongs to and who is signed in. */
+struct login {
+	struct call *call;
+	struct client *client;      /* NULL: nobody asked; the person came by himself and ends at /account */
+	struct flow flow;
+	char *handle;               /* what stands in our addresses; NULL while the flow is not stored */
+	bool has_session;
+	struct session session;
+	struct account account;
+};
+void login_clear(struct login *login);
+typedef struct login login_t;
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(login_t, login_clear)
+
+/* Where the hub is called from: which page may be shown here, and which needs a redirect first. */
+enum login_place { PLACE_AUTHORIZE, PLACE_SIGN_IN, PLACE_CONSENT };
+
+/* Loads the flow that the request names, its client and the browser's session. False: the reply says what is wrong, the log too. */
+bool login_load(struct login *login, struct call *call);
+/* Loads the session only. False: the store is broken, the reply says so. */
+bool login_load_session(struct login *login);
+/* Stores a new flow and sets the flow cookie. False: the reply is an error. */
+bool flow_start(struct login *login);
+/* Writes the flow back. False: another tab was faster, or the store broke; the reply says so. */
+bool flow_save(struct login *login);
+
+/* The hub: asks policies/next and shows, redirects, refuses or grants. */
+void flow_continue(struct login *login, enum login_place place);
+
+/* Ends the flow with an error: back to the application where it is proved (RFC 6749 section 4.1.2.1), else a page. */
+void flow_refuse(struct login *login, enum error_code code, enum reason reason, const char *description);
+
+/* The token of a form of this flow and step: a MAC over tenant, step, flow and browser. Caller frees. */
+char *flow_form_token(const struct login *login, const char *step);
+/* Whether the posted form carries it. False: the reply is an error. */
+bool flow_form_proved(struct login *login, const char *step);
+
+/* Parameters of the request as stored. NULL when absent. */
+const char *flow_parameter(const struct login *login, const char *name);
+/* The origin (or private-use scheme) where the flow ends, for form-action. Caller frees; NULL without a client. */
+char *flow_end_origin(const struct login *login);
+/* An address of ours that goes on with this flow: /login?flow=…. Caller frees. */
+char *flow_url(const struct login *login, const char *path);
+/* Redirects to the application with these parameters plus state and iss (RFC 9207); NULL-closed name, value pairs. */
+void flow_redirect(struct login *login, ...) G_GNUC_NULL_TERMINATED;

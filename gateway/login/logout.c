@@ -1,0 +1,183 @@
+/* Signing out (OpenID Connect RP-Initiated Logout 1.0). An ID token hint of this very session ends it at once; anybody else is asked first, so that a foreign
+ * page cannot sign people out (SECURITY SE-9). The redirect afterwards is one the application registered, to the letter.
+ */
+#include "base/encoding.h"
+#include "crypto/compare.h"
+#include "gateway/call/browser.h"
+#include "gateway/call/cookies.h"
+#include "gateway/login/endpoints.h"
+
+struct logout {
+	struct call *call;
+	const struct form *form;     /* the parameters, by GET or POST */
+	struct client *client;       /* who asks, NULL: nobody proved */
+	bool hint_names_session;
+	enum found signed_in;
+	struct session session;
+	struct account account;
+};
+
+static void logout_clear(struct logout *logout)
+{
+	client_unref(logout->client);
+	session_clear(&logout->session);
+	account_clear(&logout->account);
+	logout->call->facts = (struct audit_facts){ 0 };
+}
+
+static json_t *read_hint(struct logout *logout)
+{
+	struct call *call = logout->call;
+	const char *hint = form_value(logout->form, "id_token_hint");
+	g_autoptr(keyring_t) ring = NULL;
+	g_autoptr(jws_t) jws = hint ? jws_parse(hint, strlen(hint), NULL) : NULL;
+	if (!jws || !jws_key_id(jws) || g_strcmp0(jws_type(jws), "JWT") != 0
+	    || cache_keyring(call->gateway->cache, call->tenant->id, &ring, NULL) == BROKEN)
+		return NULL;
+	const struct jose_key *key = keyring_find(ring, jws_key_id(jws));
+	g_autoptr(json_t) claims = key ? jws_verify(jws, key, NULL) : NULL;
+	return claims && g_strcmp0(json_string_at(claims, "iss"), call->tenant->issuer) == 0 ? g_steal_pointer(&claims) : NULL;
+}
+
+/* The client that client_id or the hint names; with both, they must agree. */
+static bool find_client(struct logout *logout, const json_t *hint)
+{
+	const char *named = form_value(logout->form, "client_id"), *hinted = hint ? json_string_at(hint, "aud") : NULL;
+	if (!call_check(logout->call, "client_id", named, hinted, !named || !hinted || strcmp(named, hinted) == 0))
+		return false;
+	const char *client_id = named ? named : hinted;
+	return !client_id || cache_client(logout->call->gateway->cache, logout->call->tenant->id, client_id, &logout->client, NULL) == FOUND;
+}
+
+static void match_hint(struct logout *logout, const json_t *hint)
+{
+	char sid[IDENTIFIER_SIZE];
+	const char *hinted_sid = hint ? json_string_at(hint, "sid") : NULL, *subject = hint ? json_string_at(hint, "sub") : NULL;
+	if (logout->signed_in != FOUND || !hinted_sid || !subject || !logout->client)
+		return;
+	browser_sid(logout->call, logout->session.id, logout->client, sid);
+	logout->hint_names_session = strcmp(sid, hinted_sid) == 0 && strcmp(subject, logout->account.id) == 0;
+}
+
+/* Where to go afterwards; caller frees. False: the address is not registered, or nobody vouches for it. */
+static bool find_return(struct logout *logout, char **ret_url)
+{
+	const char *url = form_value(logout->form, "post_logout_redirect_uri"), *state = form_value(logout->form, "state");
+	if (!url) {
+		*ret_url = call_url(logout->call, "/logout/done");
+		return true;
+	}
+	char *const *registered = logout->client ? logout->client->post_logout_redirect_uris : NULL;
+	if (!call_check(logout->call, "post_logout_redirect_uri", url, "registered for the client", registered && g_strv_contains((const char *const *)registered, url)))
+		return false;
+	g_autoptr(GString) query = g_string_new(NULL);
+	if (state)
+		form_append(query, "state", state);
+	*ret_url = g_strconcat(url, query->len ? strchr(url, '?') ? "&" : "?" : "", query->str, NULL);
+	return true;
+}
+
+static char *form_token(const struct logout *logout)
+{
+	uint8_t mac[DIGEST_SIZE], digest[DIGEST_SIZE];
+	struct digest_parts *parts = digest_parts_new("logout form");
+	digest_parts_add_text(parts, logout->call->tenant->id);
+	digest_parts_add(parts, logout->session.digest, DIGEST_SIZE);
+	digest_parts_finish(parts, digest);
+	digest_hmac(logout->call->gateway->form_key, DERIVED_KEY_SIZE, digest, sizeof digest, mac);
+	return base64url_encode(mac, sizeof mac);
+}
+
+static bool confirmed(const struct logout *logout)
+{
+	const struct form *posted = request_form(logout->call->request);
+	const char *sent = posted ? form_value(posted, "form_token") : NULL;
+	g_autofree char *expected = form_token(logout);
+	return sent && secrets_equal(sent, strlen(sent), expected, strlen(expected));
+}
+
+static bool end_in_unit(struct unit *unit, void *data, GError **error)
+{
+	struct logout *logout = data;
+	struct call *call = logout->call;
+	g_autoptr(json_t) detail = NULL;
+	struct audit_facts facts = call_facts(call, EVENT_LOGOUT, REASON_OK, &detail);
+	return session_end(unit, call->tenant->id, logout->session.id, request_time_ms(call->request), error)
+		&& audit_append(unit, call->gateway->store, call->tenant, &facts, true, error);
+}
+
+static void end_session(struct logout *logout, const char *return_url)
+{
+	GError *error = NULL;
+	struct call *call = logout->call;
+	call->facts = (struct audit_facts){ .account = logout->account.id, .username = logout->account.username, .session = logout->session.id,
+		.client = logout->client ? logout->client->client_id : NULL };
+	if (!store_write(call->gateway->store, end_in_unit, logout, &error)) {
+		call_fail_error(call, error);
+		return;
+	}
+	call_cookie_set(call, COOKIE_SESSION, NULL, 0);
+	reply_redirect(call->reply, 303, return_url);
+}
+
+/* The confirmation posts the same parameters again, with the form's token. */
+static void ask(struct logout *logout)
+{
+	g_autoptr(GString) query = g_string_new(NULL);
+	static const char *const carried[] = { "client_id", "post_logout_redirect_uri", "state", "ui_locales" };
+	for (size_t i = 0; i < G_N_ELEMENTS(carried); i++)
+		if (form_value(logout->form, carried[i]))
+			form_append(query, carried[i], form_value(logout->form, carried[i]));
+	if (logout->client && !form_value(logout->form, "client_id"))
+		form_append(query, "client_id", logout->client->client_id);
+	g_autofree char *base = call_url(logout->call, "/logout"), *action = g_strconcat(base, query->len ? "?" : "", query->str, NULL);
+	g_autofree char *token = form_token(logout);
+	struct page_sign_out facts = { .frame = call_frame(logout->call), .action = action, .form_token = token,
+		.account_name = logout->account.name ? logout->account.name : logout->account.username };
+	call_page(logout->call, 200, page_sign_out(&facts), NULL);
+}
+
+static void proceed(struct logout *logout)
+{
+	struct call *call = logout->call;
+	g_autoptr(json_t) hint = read_hint(logout);
+	g_autofree char *return_url = NULL;
+	bool client_found = find_client(logout, hint);
+	match_hint(logout, hint);
+	if (!client_found || !find_return(logout, &return_url)) {
+		call_audit(call, EVENT_AUTHORIZE_REFUSE, client_found ? REASON_REDIRECT_MISMATCH : REASON_CLIENT_UNKNOWN);
+		call_fail_page(call, ERROR_INVALID_REQUEST, client_found ? "post_logout_redirect_uri is not registered for this application."
+			: "client_id names no client of this organisation, or another one than id_token_hint.");
+	} else if (logout->signed_in == MISSING) {
+		reply_redirect(call->reply, 303, return_url);
+	} else if (logout->hint_names_session || confirmed(logout)) {
+		end_session(logout, return_url);
+	} else {
+		ask(logout);
+	}
+}
+
+void logout_endpoint(struct call *call)
+{
+	GError *error = NULL;
+	struct logout logout = { .call = call };
+	bool from_our_form = request_form(call->request) && form_value(request_form(call->request), "form_token");
+	logout.form = from_our_form ? request_query(call->request) : call_parameters(call);
+	if (!logout.form) {
+		if (from_our_form)
+			call_fail(call, ERROR_INVALID_REQUEST, "The query is malformed.");
+		return;
+	}
+	logout.signed_in = browser_session(call, &logout.session, &logout.account, &error);
+	if (logout.signed_in == BROKEN)
+		call_fail_error(call, error);
+	else
+		proceed(&logout);
+	logout_clear(&logout);
+}
+
+void logout_done_endpoint(struct call *call)
+{
+	struct page_frame frame = call_frame(call);
+	call_page(call, 200, page_signed_out(&frame, NULL), NULL);
+}

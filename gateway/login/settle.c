@@ -1,0 +1,176 @@
+/* Settling a sign-in.
+ *
+ *   verdict ─→ reason ─→ account (policies/account) ─→ session: renewed for the same person, new for another ─→ record; one commit
+ *
+ * The session's identifier in the cookie is new at every sign-in, whatever the browser brought (SECURITY SE-3). The same person signing in again keeps the
+ * session's inner id, so that the tokens of other applications live on; another person's session in this browser is ended.
+ */
+#include "gateway/login/settle.h"
+#include "gateway/call/cookies.h"
+#include "gateway/call/browser.h"
+#include "policies/account.h"
+
+#define ACR_PASSWORD "urn:passerelle:acr:pwd"
+
+struct settling {
+	struct login *login;
+	const struct attempt *attempt;
+	const struct provider_answer *answer;
+	struct account account;
+	struct session session;
+	bool renewed;
+	enum reason reason;
+};
+
+static enum reason reason_of_verdict(enum verdict verdict)
+{
+	switch (verdict) {
+	case VERDICT_OK:
+		return REASON_OK;
+	case VERDICT_VIOLATION:
+	case VERDICT_MORE:
+		return REASON_PROVIDER_VIOLATION;
+	case VERDICT_UNKNOWN:
+		return REASON_UNKNOWN_ACCOUNT;
+	case VERDICT_MISMATCH:
+		return REASON_WRONG_PASSWORD;
+	case VERDICT_DISABLED:
+		return REASON_ACCOUNT_DISABLED;
+	case VERDICT_EXPIRED:
+		return REASON_PASSWORD_EXPIRED;
+	case VERDICT_REFUSED:
+		return REASON_PROVIDER_REFUSED;
+	case VERDICT_UNAVAILABLE:
+		return REASON_PROVIDER_UNAVAILABLE;
+	}
+	return REASON_PROVIDER_VIOLATION;
+}
+
+/* The verdict first, then the throttle: a right password on a locked account is still refused, and the log says it was the lock. */
+static enum reason judge(const struct settling *settling)
+{
+	if (settling->attempt->throttled != REASON_OK)
+		return settling->attempt->throttled;
+	if (settling->answer->verdict != VERDICT_OK)
+		return settling->answer->reason ? settling->answer->reason : reason_of_verdict(settling->answer->verdict);
+	return settling->answer->identity ? REASON_OK : REASON_PROVIDER_VIOLATION;
+}
+
+/* The account that the identity opens, read inside the transaction: what an administrator disabled meanwhile stays shut. */
+static bool find_account(struct unit *unit, struct settling *settling, GError **error)
+{
+	const char *tenant = settling->login->call->tenant->id, *subject = identity_subject(settling->answer->identity);
+	enum found found = account_find(unit, tenant, subject, &settling->account, error);
+	if (found == BROKEN)
+		return false;
+	struct account_decision decision = account_decide(&(struct account_facts){
+		.local = true, .linked = found == FOUND, .disabled = found == FOUND && settling->account.disabled });
+	settling->reason = decision.action == ACCOUNT_USE ? REASON_OK : decision.reason;
+	return true;
+}
+
+static void fill_session(struct settling *settling)
+{
+	struct call *call = settling->login->call;
+	struct session *session = &settling->session;
+	int64_t now_ms = request_time_ms(call->request);
+	g_strlcpy(session->account, settling->account.id, sizeof session->account);
+	session->provider = g_strdup(identity_provider(settling->answer->identity));
+	session->acr = g_strdup(ACR_PASSWORD);
+	session->amr = g_strjoinv(" ", (char **)(uintptr_t)identity_amr(settling->answer->identity));
+	session->address = g_strdup(request_address(call->request));
+	session->user_agent = g_strdup(request_user_agent(call->request));
+	session->created_ms = session->auth_time_ms = session->last_seen_ms = now_ms;
+}
+
+static bool write_session(struct unit *unit, struct settling *settling, GError **error)
+{
+	struct login *login = settling->login;
+	const char *tenant = login->call->tenant->id;
+	fill_session(settling);
+	settling->renewed = login->has_session && strcmp(login->session.account, settling->account.id) == 0;
+	if (settling->renewed) {
+		memcpy(settling->session.id, login->session.id, IDENTIFIER_SIZE);
+		settling->session.created_ms = login->session.created_ms;
+		return session_renew(unit, tenant, &settling->session, error);
+	}
+	random_identifier(settling->session.id);
+	if (login->has_session && !session_end(unit, tenant, login->session.id, settling->session.auth_time_ms, error))
+		return false;
+	return session_insert(unit, tenant, &settling->session, error);
+}
+
+static bool write_success(struct unit *unit, struct settling *settling, GError **error)
+{
+	struct login *login = settling->login;
+	struct call *call = login->call;
+	const char *replacement = settling->answer->replacement_hash;
+	if (replacement && !credential_set(unit, call->tenant->id, settling->account.id, replacement, 0, error))
+		return false;
+	if (!buckets_forgive(unit, call, &settling->attempt->buckets, error) || !write_session(unit, settling, error))
+		return false;
+	g_free(login->flow.session);
+	login->flow.session = g_strdup(settling->session.id);
+	enum found found = flow_update(unit, call->tenant->id, &login->flow, error);
+	if (found == MISSING)
+		return fail(error, ERROR_FLOW_EXPIRED, "the flow was finished in another tab");
+	return found == FOUND;
+}
+
+static bool write_record(struct unit *unit, struct settling *settling, GError **error)
+{
+	struct call *call = settling->login->call;
+	g_autoptr(json_t) detail = NULL;
+	struct audit_facts facts = call_facts(call, EVENT_LOGIN, settling->reason, &detail);
+	facts.username = settling->attempt->username;
+	facts.account = settling->attempt->account[0] ? settling->attempt->account : NULL;
+	facts.provider = settling->attempt->provider;
+	if (settling->reason == REASON_OK) {
+		facts.account = settling->account.id;
+		facts.username = settling->account.username;
+		facts.session = settling->session.id;
+		facts.acr = settling->session.acr;
+		facts.amr = settling->session.amr;
+	}
+	return audit_append(unit, call->gateway->store, call->tenant, &facts, facts.account != NULL, error);
+}
+
+static bool settle_in_unit(struct unit *unit, void *data, GError **error)
+{
+	struct settling *settling = data;
+	settling->reason = judge(settling);
+	if (settling->reason == REASON_OK && !find_account(unit, settling, error))
+		return false;
+	if (settling->reason == REASON_OK && !write_success(unit, settling, error))
+		return false;
+	return write_record(unit, settling, error);
+}
+
+/* What the transaction wrote becomes the login's, and the browser's. */
+static void take_over(struct settling *settling, const char *cookie)
+{
+	struct login *login = settling->login;
+	session_clear(&login->session);
+	account_clear(&login->account);
+	login->session = settling->session;
+	login->account = settling->account;
+	login->has_session = true;
+	login->flow.version++;
+	settling->session = (struct session){ 0 };
+	settling->account = (struct account){ 0 };
+	call_cookie_set(login->call, COOKIE_SESSION, cookie, 0);
+	device_remember(login->call, login->account.id);
+}
+
+enum reason login_settle(struct login *login, const struct attempt *attempt, const struct provider_answer *answer, GError **error)
+{
+	struct settling settling = { .login = login, .attempt = attempt, .answer = answer };
+	g_autofree char *cookie = browser_session_value(settling.session.digest);
+	enum reason reason = store_write(login->call->gateway->store, settle_in_unit, &settling, error) ? settling.reason : REASON_STORE_BROKEN;
+	if (reason == REASON_OK)
+		take_over(&settling, cookie);
+	wipe(cookie, strlen(cookie));
+	session_clear(&settling.session);
+	account_clear(&settling.account);
+	return reason;
+}

@@ -1,0 +1,17 @@
+/* Settling a sign-in: the attempt's outcome, the account and the session, in one transaction with their record. */
+#pragma once
+#include "gateway/login/flow.h"
+#include "gateway/login/throttling.h"
+#include "providers/provider.h"
+
+struct attempt {
+	const char *username;        /* as typed */
+	char *login_key;             /* NULL: cannot be a name */
+	char account[IDENTIFIER_SIZE]; /* the account the name leads to, "" for none */
+	const char *provider;
+	struct buckets buckets;
+	enum reason throttled;       /* REASON_OK: the password counts */
+};
+
+/* Writes how it ended. On success login->session and ->account are the new ones and the cookies are set. REASON_OK, or why not; STORE_BROKEN with *error. */
+enum reason login_settle(struct login *login, const struct attempt *attempt, const struct provider_answer *answer, GError **error);

@@ -1,0 +1,146 @@
+/* Sign-in attempts, counted per account, known device and address. Buckets are stored under keyed digests, so that a table of them names nobody. */
+#include "gateway/login/throttling.h"
+#include "base/encoding.h"
+#include "crypto/compare.h"
+#include "gateway/call/cookies.h"
+#include "policies/throttle.h"
+#include <arpa/inet.h>
+
+#define DEVICE_LIFE_S (180 * 86400)
+#define BUCKET_LIFE_MS (2 * 86400000LL)
+
+static void bucket(struct call *call, const char *kind, const char *value, uint8_t out[DIGEST_SIZE])
+{
+	uint8_t digest[DIGEST_SIZE];
+	struct digest_parts *parts = digest_parts_new("throttle");
+	digest_parts_add_text(parts, call->tenant->id);
+	digest_parts_add_text(parts, kind);
+	digest_parts_add_text(parts, value);
+	digest_parts_finish(parts, digest);
+	digest_hmac(call->gateway->throttle_key, DERIVED_KEY_SIZE, digest, sizeof digest, out);
+}
+
+/* --- known devices: cookie "<account>.<random>.<mac>" --- */
+
+static char *device_mac(struct call *call, const char *account, const char *random)
+{
+	uint8_t digest[DIGEST_SIZE], mac[DIGEST_SIZE];
+	struct digest_parts *parts = digest_parts_new("device");
+	digest_parts_add_text(parts, call->tenant->id);
+	digest_parts_add_text(parts, account);
+	digest_parts_add_text(parts, random);
+	digest_parts_finish(parts, digest);
+	digest_hmac(call->gateway->device_key, DERIVED_KEY_SIZE, digest, sizeof digest, mac);
+	return base64url_encode(mac, sizeof mac);
+}
+
+/* The device's random part when this browser proved itself for that account before; caller frees. */
+static char *known_device(struct call *call, const char *account)
+{
+	const char *cookie = call_cookie_get(call, COOKIE_DEVICE);
+	g_auto(GStrv) parts = cookie && strlen(cookie) < 256 ? g_strsplit(cookie, ".", 4) : NULL;
+	if (!parts || g_strv_length(parts) != 3 || !*account || strcmp(parts[0], account) != 0)
+		return NULL;
+	g_autofree char *mac = device_mac(call, account, parts[1]);
+	return secrets_equal(mac, strlen(mac), parts[2], strlen(parts[2])) ? g_strdup(parts[1]) : NULL;
+}
+
+void device_remember(struct call *call, const char *account)
+{
+	char random[IDENTIFIER_SIZE];
+	g_autofree char *known = known_device(call, account);
+	random_identifier(random);
+	g_autofree char *mac = device_mac(call, account, known ? known : random);
+	g_autofree char *value = g_strconcat(account, ".", known ? known : random, ".", mac, NULL);
+	call_cookie_set(call, COOKIE_DEVICE, value, DEVICE_LIFE_S);
+}
+
+/* --- buckets --- */
+
+/* /32 for IPv4, /64 for IPv6: one household's or one server's worth of addresses. False for what is not an address (a unix socket). */
+static bool network_of(const char *address, char out[INET6_ADDRSTRLEN])
+{
+	struct in6_addr six;
+	struct in_addr four;
+	if (inet_pton(AF_INET, address, &four) == 1)
+		return inet_ntop(AF_INET, &four, out, INET6_ADDRSTRLEN) != NULL;
+	if (inet_pton(AF_INET6, address, &six) != 1)
+		return false;
+	memset(six.s6_addr + 8, 0, 8);
+	return inet_ntop(AF_INET6, &six, out, INET6_ADDRSTRLEN) != NULL;
+}
+
+struct buckets buckets_of(struct call *call, const char *account, const char *login_key)
+{
+	struct buckets buckets = { 0 };
+	char network[INET6_ADDRSTRLEN];
+	g_autofree char *device = known_device(call, account);
+	g_strlcpy(buckets.account, account, sizeof buckets.account);
+	g_autofree char *device_of_account = device ? g_strconcat(account, ".", device, NULL) : NULL;
+	if (device)
+		bucket(call, "device", device_of_account, buckets.person);
+	else
+		bucket(call, *account ? "account" : "name", *account ? account : login_key, buckets.person);
+	buckets.has_address = !device && network_of(request_address(call->request), network);
+	if (buckets.has_address)
+		bucket(call, "address", network, buckets.address);
+	return buckets;
+}
+
+struct counting {
+	struct call *call;
+	const struct buckets *buckets;
+	enum reason reason;
+};
+
+static struct throttle_rules rules_of(const struct tenant *tenant)
+{
+	return (struct throttle_rules){ .failures = tenant->policy.throttle.failures, .window_ms = tenant->policy.throttle.window_s * 1000,
+		.lock_ms = tenant->policy.throttle.lock_s * 1000 };
+}
+
+static bool count_one(struct unit *unit, struct call *call, const uint8_t digest[DIGEST_SIZE], const char *account, enum reason *ret_reason, GError **error)
+{
+	struct throttle_state state = { 0 };
+	struct throttle_rules rules = rules_of(call->tenant);
+	int64_t now_ms = request_time_ms(call->request);
+	if (throttle_find(unit, call->tenant->id, digest, &state, error) == BROKEN)
+		return false;
+	*ret_reason = throttle_count(&rules, &state, now_ms);
+	return throttle_put(unit, call->tenant->id, digest, account, &state, MAX(now_ms, state.locked_until_ms) + BUCKET_LIFE_MS, error);
+}
+
+static bool count_in_unit(struct unit *unit, void *data, GError **error)
+{
+	struct counting *counting = data;
+	enum reason person, address = REASON_OK;
+	if (!count_one(unit, counting->call, counting->buckets->person, counting->buckets->account, &person, error))
+		return false;
+	if (counting->buckets->has_address && !count_one(unit, counting->call, counting->buckets->address, "", &address, error))
+		return false;
+	counting->reason = person != REASON_OK ? person : address != REASON_OK ? REASON_THROTTLED_ADDRESS : REASON_OK;
+	return true;
+}
+
+enum reason buckets_count(struct call *call, const struct buckets *buckets, GError **error)
+{
+	struct counting counting = { .call = call, .buckets = buckets };
+	return store_write(call->gateway->store, count_in_unit, &counting, error) ? counting.reason : REASON_STORE_BROKEN;
+}
+
+bool buckets_forgive(struct unit *unit, struct call *call, const struct buckets *buckets, GError **error)
+{
+	struct throttle_state person = { 0 }, address = { 0 };
+	int64_t expires_ms = request_time_ms(call->request) + BUCKET_LIFE_MS;
+	throttle_forgive(&person);
+	if (!throttle_put(unit, call->tenant->id, buckets->person, buckets->account, &person, expires_ms, error))
+		return false;
+	if (!buckets->has_address)
+		return true;
+	/* Only this attempt: an attacker with one account of his own must not wash his address clean. */
+	enum found found = throttle_find(unit, call->tenant->id, buckets->address, &address, error);
+	if (found != FOUND)
+		return found == MISSING;
+	address.failures = MAX(address.failures - 1, 0);
+	return throttle_put(unit, call->tenant->id, buckets->address, "", &address, expires_ms, error);
+}

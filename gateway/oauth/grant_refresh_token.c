@@ -1,0 +1,210 @@
+/* refresh_token (RFC 6749 section 6, RFC 9700 section 4.14). What a token shown again means is decided by policies/token.h:refresh_decide, inside the
+ * transaction that acts on it, so that a hundred parallel uses leave exactly one live successor.
+ *
+ *   confidential, not rotating: the same token again, its idle time starts anew
+ *   rotating: token ─→ successor; the old one may be retried for 30 s while the successor is unused (a lost answer); later it revokes the family
+ */
+#include "crypto/opaque_token.h"
+#include "gateway/oauth/grants.h"
+#include "policies/scope.h"
+
+#define GRACE_MS 30000
+
+struct refresh {
+	struct call *call;
+	const struct client *client;
+	uint8_t digest[DIGEST_SIZE];
+	const struct form *form;
+	const char *scope;               /* as asked, NULL: the grant's */
+	char **resources;
+	struct grant grant;
+	struct account account;
+	char successor[OPAQUE_TOKEN_SIZE];
+	struct access access;
+	enum reason outcome;
+	bool rotated;
+};
+
+static void refresh_clear(struct refresh *refresh)
+{
+	grant_clear(&refresh->grant);
+	account_clear(&refresh->account);
+	access_clear(&refresh->access);
+	g_strfreev(refresh->resources);
+	wipe(refresh->successor, sizeof refresh->successor);
+}
+
+static bool insert_successor(struct unit *unit, struct refresh *refresh, struct refresh_token *token, GError **error)
+{
+	struct call *call = refresh->call;
+	int64_t now_ms = request_time_ms(call->request);
+	struct refresh_token next = { .client_id = token->client_id, .created_ms = now_ms,
+		.idle_expires_ms = now_ms + call->tenant->policy.tokens.refresh_idle_s * 1000 };
+	opaque_token_make(OPAQUE_REFRESH_PREFIX, refresh->successor);
+	digest_sha256(refresh->successor, strlen(refresh->successor), next.digest);
+	memcpy(next.grant, token->grant, sizeof next.grant);
+	memcpy(token->successor, next.digest, sizeof next.digest);
+	refresh->rotated = true;
+	return refresh_insert(unit, call->tenant->id, &next, error);
+}
+
+static bool rotate(struct unit *unit, struct refresh *refresh, struct refresh_token *token, GError **error)
+{
+	token->used_ms = token->rotated_ms = request_time_ms(refresh->call->request);
+	return insert_successor(unit, refresh, token, error) && refresh_update(unit, refresh->call->tenant->id, token, error);
+}
+
+/* The answer was lost: the unused successor goes, another takes its place. rotated_ms stays, so the grace is not prolonged. */
+static bool retry(struct unit *unit, struct refresh *refresh, struct refresh_token *token, GError **error)
+{
+	const char *tenant = refresh->call->tenant->id;
+	return refresh_remove(unit, tenant, token->successor, error) && insert_successor(unit, refresh, token, error)
+		&& refresh_update(unit, tenant, token, error);
+}
+
+static bool keep(struct unit *unit, struct refresh *refresh, struct refresh_token *token, GError **error)
+{
+	struct call *call = refresh->call;
+	token->used_ms = request_time_ms(call->request);
+	token->idle_expires_ms = token->used_ms + call->tenant->policy.tokens.refresh_idle_s * 1000;
+	return refresh_update(unit, call->tenant->id, token, error);
+}
+
+static bool act(struct unit *unit, struct refresh *refresh, struct refresh_token *token, enum refresh_use use, GError **error)
+{
+	switch (use) {
+	case REFRESH_REFUSE:
+		return true;
+	case REFRESH_KEEP:
+		return keep(unit, refresh, token, error);
+	case REFRESH_ROTATE:
+		return rotate(unit, refresh, token, error);
+	case REFRESH_RETRY:
+		return retry(unit, refresh, token, error);
+	case REFRESH_REVOKE_FAMILY:
+		return grant_revoke(unit, refresh->call->tenant->id, token->grant, request_time_ms(refresh->call->request), error);
+	}
+	return fail(error, ERROR_INTERNAL, "unknown refresh use");
+}
+
+static bool find_facts(struct unit *unit, struct refresh *refresh, const struct refresh_token *token, struct refresh_facts *facts, GError **error)
+{
+	const char *tenant = refresh->call->tenant->id;
+	g_auto(refresh_token_t) successor = { 0 };
+	enum found granted = grant_find(unit, tenant, token->grant, &refresh->grant, error);
+	enum found person = granted == FOUND ? account_find(unit, tenant, refresh->grant.account, &refresh->account, error) : granted;
+	enum found next = token->rotated_ms ? refresh_find(unit, tenant, token->successor, &successor, error) : MISSING;
+	if (granted == BROKEN || person == BROKEN || (token->rotated_ms && next == BROKEN))
+		return false;
+	*facts = (struct refresh_facts){ .rotates = refresh->client->rotate_refresh_tokens, .rotated = token->rotated_ms != 0, .rotated_ms = token->rotated_ms,
+		/* a successor that is gone was replaced or purged: as good as used */
+		.successor_used = token->rotated_ms && (next == MISSING || successor.used_ms != 0),
+		.now_ms = request_time_ms(refresh->call->request), .grace_ms = GRACE_MS, .idle_expires_ms = token->idle_expires_ms,
+		.absolute_expires_ms = refresh->grant.absolute_expires_ms,
+		.grant_revoked = granted == MISSING || refresh->grant.revoked_ms || person == MISSING || refresh->account.disabled };
+	return true;
+}
+
+/* Scope and audience may narrow, never widen (RFC 6749 section 6, RFC 8707 section 2.2). Asked before the token is spent. */
+static enum reason check_width(struct refresh *refresh)
+{
+	const char *wrong = NULL;
+	if (!refresh->scope)
+		refresh->scope = refresh->grant.scope;
+	refresh->resources = issue_resources(refresh->form, refresh->grant.resources, &wrong);
+	return refresh->resources ? scope_decide(refresh->scope, refresh->grant.scope) : REASON_TARGET_REFUSED;
+}
+
+static bool decide(struct unit *unit, struct refresh *refresh, GError **error)
+{
+	struct refresh_facts facts;
+	g_auto(refresh_token_t) token = { 0 };
+	enum found found = refresh_find(unit, refresh->call->tenant->id, refresh->digest, &token, error);
+	if (found == BROKEN)
+		return false;
+	if (found == MISSING || strcmp(token.client_id, refresh->client->client_id) != 0) {
+		refresh->outcome = REASON_REFRESH_UNKNOWN;
+		return true;
+	}
+	if (!find_facts(unit, refresh, &token, &facts, error))
+		return false;
+	struct refresh_decision decision = refresh_decide(&facts);
+	refresh->outcome = decision.reason;
+	if (decision.reason == REASON_OK)
+		refresh->outcome = check_width(refresh);
+	return act(unit, refresh, &token, decision.reason == REASON_OK && refresh->outcome != REASON_OK ? REFRESH_REFUSE : decision.use, error);
+}
+
+static bool refresh_in_unit(struct unit *unit, void *data, GError **error)
+{
+	struct refresh *refresh = data;
+	struct call *call = refresh->call;
+	g_autoptr(json_t) detail = NULL;
+	if (!decide(unit, refresh, error))
+		return false;
+	call->facts.account = refresh->account.id[0] ? refresh->account.id : NULL;
+	call->facts.username = refresh->account.username;
+	call->facts.session = refresh->grant.session[0] ? refresh->grant.session : NULL;
+	struct audit_facts facts = call_facts(call, refresh->outcome == REASON_OK ? EVENT_TOKEN_REFRESH : EVENT_TOKEN_REFUSE, refresh->outcome, &detail);
+	return audit_append(unit, call->gateway->store, call->tenant, &facts, true, error);
+}
+
+/* An opaque access token is a row of its own; it follows in a second commit, because what it says is known only now. */
+static bool store_access(struct unit *unit, void *data, GError **error)
+{
+	struct refresh *refresh = data;
+	return access_insert(unit, refresh->call->tenant->id, &refresh->access.record, error);
+}
+
+static bool issue_tokens(struct refresh *refresh, char **ret_id_token, GError **error)
+{
+	struct call *call = refresh->call;
+	struct issue issue = { .client = refresh->client, .grant = &refresh->grant, .account = &refresh->account, .scope = refresh->scope,
+		.resources = (const char *const *)refresh->resources, .now_ms = request_time_ms(call->request) };
+	if (!issue_access(call, &issue, &refresh->access, error))
+		return false;
+	/* OpenID Connect Core section 12.2: same iss, sub, aud and auth_time; no nonce */
+	g_clear_pointer(&refresh->grant.nonce, g_free);
+	if (scope_has(refresh->scope, "openid") && !(*ret_id_token = issue_id_token(call, &issue, refresh->access.token, error)))
+		return false;
+	return !refresh->access.opaque || store_write(call->gateway->store, store_access, refresh, error);
+}
+
+static void answer(struct refresh *refresh)
+{
+	GError *error = NULL;
+	g_autofree char *id_token = NULL;
+	if (!issue_tokens(refresh, &id_token, &error)) {
+		grant_fail(refresh->call, error);
+		return;
+	}
+	g_autoptr(json_t) body = issue_answer(&refresh->access, refresh->scope);
+	json_object_set_new(body, "refresh_token", json_string(refresh->rotated ? refresh->successor : form_value(refresh->form, "refresh_token")));
+	if (id_token)
+		json_object_set_new(body, "id_token", json_string(id_token));
+	reply_json(refresh->call->reply, 200, body);
+}
+
+void grant_refresh_token(struct call *call, const struct client *client, const struct form *form)
+{
+	GError *error = NULL;
+	const char *text = form_value(form, "refresh_token");
+	struct refresh refresh = { .call = call, .client = client, .form = form, .scope = form_value(form, "scope") };
+	if (!text) {
+		grant_refuse(call, ERROR_INVALID_REQUEST, REASON_REQUEST_INVALID, "The parameter refresh_token is missing.");
+		return;
+	}
+	digest_sha256(text, strlen(text), refresh.digest);
+	if (!store_write(call->gateway->store, refresh_in_unit, &refresh, &error))
+		call_fail_error(call, error);
+	else if (refresh.outcome == REASON_SCOPE_REFUSED)
+		call_fail_json(call, ERROR_INVALID_SCOPE, NULL);
+	else if (refresh.outcome == REASON_TARGET_REFUSED)
+		call_fail_json(call, ERROR_INVALID_TARGET, NULL);
+	else if (refresh.outcome != REASON_OK)
+		call_fail_json(call, ERROR_INVALID_GRANT, NULL);
+	else
+		answer(&refresh);
+	refresh_clear(&refresh);
+	call->facts.account = call->facts.username = call->facts.session = NULL;
+}

@@ -1,0 +1,16 @@
+/* The machine half: endpoints as handlers of a call, for the route table. */
+#pragma once
+#include "gateway/call/call.h"
+
+/* RFC 6749 section 3.2. Client credentials with JWTs run inline, everything that commits on a worker. */
+void token_endpoint(struct call *call);
+enum plan token_plan(const struct call *call);
+void introspect_endpoint(struct call *call); /* RFC 7662; inline */
+void revoke_endpoint(struct call *call);     /* RFC 7009; worker */
+void userinfo_endpoint(struct call *call);   /* OpenID Connect Core section 5.3; inline */
+void discovery_endpoint(struct call *call);  /* OpenID Connect Discovery 1.0, RFC 8414 */
+void jwks_endpoint(struct call *call);       /* RFC 7517 section 5 */
+
+/* Once, before the server starts: makes the table of known tokens and lets it hear of changes. stop frees it after the server has stopped. */
+void oauth_start(struct gateway *gateway);
+void oauth_stop(struct gateway *gateway);

@@ -1,0 +1,72 @@
+/* UserInfo (OpenID Connect Core section 5.3): the claims of whoever a live token with scope openid stands for. Bearer in the header (RFC 6750 section 2.1) or
+ * in a posted form (section 2.2), one of the two; never in the query. */
+#include "gateway/oauth/oauth.h"
+#include "gateway/oauth/resolve.h"
+#include "policies/claims.h"
+#include "policies/scope.h"
+
+static void refuse(struct call *call, enum error_code code, enum reason reason, const char *description)
+{
+	call_audit(call, EVENT_TOKEN_REFUSE, reason);
+	call_fail_json(call, code, description);
+}
+
+/* NULL with the reply made. A request without any credentials gets a challenge without an error code (RFC 6750 section 3.1). */
+static const char *bearer_token(struct call *call)
+{
+	bool repeated = false;
+	const char *header = request_header(call->request, "Authorization", &repeated);
+	const struct form *form = request_form(call->request);
+	const char *posted = form ? form_value(form, "access_token") : NULL;
+	if (repeated || (header && posted) || (form && form_repeated(form, NULL))) {
+		call_fail_json(call, ERROR_INVALID_REQUEST, "The access token is sent more than once.");
+		return NULL;
+	}
+	if (posted)
+		return posted;
+	if (header && g_ascii_strncasecmp(header, "Bearer ", 7) == 0 && header[7])
+		return header + 7;
+	call_fail_json(call, ERROR_INVALID_TOKEN, "No access token was sent.");
+	g_autofree char *challenge = g_strdup_printf("Bearer realm=\"%s\"", call->tenant->issuer);
+	reply_header(call->reply, "WWW-Authenticate", challenge);
+	return NULL;
+}
+
+static void answer(struct call *call, const struct live_token *token)
+{
+	GError *error = NULL;
+	g_auto(account_t) account = { 0 };
+	struct unit *unit = store_reader(call->gateway->store, &error);
+	enum found found = unit ? account_find(unit, call->tenant->id, token->account, &account, &error) : BROKEN;
+	if (found == BROKEN) {
+		call_fail_error(call, error);
+		return;
+	}
+	if (found == MISSING) {
+		refuse(call, ERROR_INVALID_TOKEN, REASON_TOKEN_REVOKED, NULL);
+		return;
+	}
+	g_autoptr(json_t) claims = json_pack("{s:s}", "sub", account.id);
+	claims_release(claims, token->scope, &(struct claim_facts){
+		.subject = account.id, .username = account.username, .name = account.name, .email = account.email, .email_verified = account.email_verified,
+		.groups = account.groups, .locale = account.locale, .updated_s = account.updated_ms / 1000 });
+	reply_json(call->reply, 200, claims);
+}
+
+void userinfo_endpoint(struct call *call)
+{
+	GError *error = NULL;
+	enum reason reason;
+	const char *text = bearer_token(call);
+	if (!text)
+		return;
+	g_autoptr(live_token_t) token = token_resolve(call, text, &reason, &error);
+	if (!token && reason == REASON_STORE_BROKEN)
+		call_fail_error(call, error);
+	else if (!token)
+		refuse(call, ERROR_INVALID_TOKEN, reason, NULL);
+	else if (!token->account[0] || !scope_has(token->scope, "openid"))
+		refuse(call, ERROR_INSUFFICIENT_SCOPE, REASON_SCOPE_REFUSED, "UserInfo needs a person's token with scope openid.");
+	else
+		answer(call, token);
+}
