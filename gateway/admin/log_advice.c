@@ -1,0 +1,101 @@
+/* What an administrator can do about each reason that refuses. A new reason must be thought about here: there is no default. */
+#include "gateway/admin/log_advice.h"
+
+#include <stddef.h>
+
+const char *log_advice(enum reason reason)
+{
+	switch (reason) {
+	case REASON_OK:
+	case REASON_CANCELLED:
+		return NULL;
+	case REASON_UNDECIDED:
+		return "This should not happen: report it, with the reference.";
+	case REASON_WRONG_PASSWORD:
+		return "The person tries again; `passerelle user passwd NAME` sets a new password.";
+	case REASON_UNKNOWN_ACCOUNT:
+		return "Check the spelling and the tenant; `passerelle user list` shows who there is. An unknown name is kept as a keyed hash only.";
+	case REASON_NO_PASSWORD:
+		return "Set a password with `passerelle user passwd NAME`, or let the person sign in through their provider.";
+	case REASON_ACCOUNT_DISABLED:
+		return "`passerelle user enable NAME`, if it was not meant.";
+	case REASON_LOCKED:
+		return "Wait, or `passerelle user unlock NAME` once you know that it was the person.";
+	case REASON_THROTTLED_ADDRESS:
+		return "Wait; look at `passerelle log list --event login` for who tries from that address.";
+	case REASON_PASSWORD_EXPIRED:
+		return "The password must be changed at the provider.";
+	case REASON_PASSWORD_UNUSABLE:
+		return "`passerelle user passwd NAME` replaces the stored hash.";
+	case REASON_PROVIDER_UNKNOWN:
+		return "Check the provider's name and whether it is enabled in the declaration.";
+	case REASON_PROVIDER_UNAVAILABLE:
+		return "Check that the provider is up and can be reached from this machine.";
+	case REASON_PROVIDER_REFUSED:
+		return "The provider's own log says why.";
+	case REASON_PROVIDER_VIOLATION:
+		return "Compare the failed check above with the provider's settings; if they are right, somebody may have forged the answer.";
+	case REASON_NOT_PROVISIONED:
+		return "Make the account first, or change the provider's provisioning.";
+	case REASON_GROUP_NOT_ALLOWED:
+		return "Put the account into one of the client's allowed_groups.";
+	case REASON_FLOW_EXPIRED:
+	case REASON_FLOW_FOREIGN:
+	case REASON_FORM_FORGED:
+		return "The person starts again from the application.";
+	case REASON_BUSY:
+		return "If it happens often, raise workers or hash_slots, or look for a flood of sign-ins.";
+	case REASON_CLIENT_UNKNOWN:
+		return "Check the client_id and the issuer the application was given; `passerelle client list` shows what there is.";
+	case REASON_CLIENT_SECRET_WRONG:
+		return "Check the application's secret; `passerelle client rotate-secret ID` makes a new one.";
+	case REASON_CLIENT_METHOD_WRONG:
+		return "Set token_endpoint_auth_method to what the application does, or the application to what is declared.";
+	case REASON_CLIENT_AUTH_MISSING:
+		return "The application must authenticate at the token endpoint; declare token_endpoint_auth_method: none only for a public client.";
+	case REASON_REDIRECT_MISMATCH:
+		return "Add the address, exactly as seen, to the client's redirect_uris, if it is the application's own.";
+	case REASON_REQUEST_INVALID:
+		return "The application's request must be mended; the failed check above names the parameter.";
+	case REASON_RESPONSE_TYPE:
+		return "Set the application to the authorization code flow (response_type=code).";
+	case REASON_PKCE_MISSING:
+		return "Switch PKCE on in the application; a confidential client that sends a nonce may be declared with require_pkce: false.";
+	case REASON_PKCE_PLAIN:
+		return "Set the application to code_challenge_method=S256.";
+	case REASON_PKCE_MISMATCH:
+		return "The application lost or mixed up its code_verifier; if it did not, the code was stolen.";
+	case REASON_SCOPE_REFUSED:
+		return "Add the scope to the client's scope, or take it out of the application's request.";
+	case REASON_TARGET_REFUSED:
+		return "Add the resource to the client's resources, or take it out of the application's request.";
+	case REASON_GRANT_TYPE_REFUSED:
+		return "Add the grant to the client's grant_types, if the application should have it.";
+	case REASON_LOGIN_REQUIRED:
+	case REASON_CONSENT_REQUIRED:
+		return "Nothing: the application asks again without prompt=none.";
+	case REASON_CODE_UNKNOWN:
+	case REASON_CODE_EXPIRED:
+		return "The person starts again; if it happens often, the application redeems codes too late or twice.";
+	case REASON_CODE_REPLAYED:
+		return "The application sent a code twice, or somebody stole it: look at both requests' addresses.";
+	case REASON_REDIRECT_CHANGED:
+		return "The application must send the same redirect_uri to /token as to /authorize.";
+	case REASON_REFRESH_UNKNOWN:
+	case REASON_REFRESH_EXPIRED:
+	case REASON_GRANT_REVOKED:
+	case REASON_SESSION_ENDED:
+		return "The person signs in again.";
+	case REASON_REFRESH_REPLAYED:
+		return "The application kept an old refresh token, or somebody stole it: the person signs in again, and the addresses are worth a look.";
+	case REASON_TOKEN_INVALID:
+	case REASON_TOKEN_EXPIRED:
+	case REASON_TOKEN_REVOKED:
+		return "The application gets a new token.";
+	case REASON_TOKEN_NOT_YOURS:
+		return "Name the caller in the resource's introspection_clients, if it should look into these tokens.";
+	case REASON_STORE_BROKEN:
+		return "Look at the process log; `passerelle check` tries the store.";
+	}
+	return NULL;
+}

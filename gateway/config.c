@@ -1,0 +1,241 @@
+/* passerelle.yaml: the table of keys, their defaults and their sentences, and the snapshot made of them.
+ *
+ * What CONTRACT section 2 declares and this version cannot do (TLS, proxies, PostgreSQL, mail, metrics) is accepted where it says "none" and is an
+ * error anywhere else: a setting that is silently ignored is worse than one that is missing. */
+#include "gateway/config.h"
+
+#include "base/schema.h"
+#include "base/url.h"
+
+#include <string.h>
+
+#ifdef PASSERELLE_TEST_BUILD
+#define HASH_MEMORY_FLOOR_KIB 8
+#else
+#define HASH_MEMORY_FLOOR_KIB 19456
+#endif
+
+/* "host:port" with host and port apart; false for anything else. A bracketed host loses its brackets. */
+static bool address_split(const char *text, char **ret_host, unsigned *ret_port)
+{
+	const char *colon = strrchr(text, ':');
+	guint64 port = 0;
+	if (!colon || colon == text || !g_ascii_string_to_unsigned(colon + 1, 10, 0, 65535, &port, NULL))
+		return false;
+	g_autofree char *host = g_strndup(text, (gsize)(colon - text));
+	gsize length = strlen(host);
+	if (host[0] == '[') {
+		if (length < 3 || host[length - 1] != ']')
+			return false;
+		host[length - 1] = '\0';
+		*ret_host = g_strdup(host + 1);
+	} else {
+		if (strchr(host, ':'))
+			return false;
+		*ret_host = g_steal_pointer(&host);
+	}
+	*ret_port = (unsigned)port;
+	return true;
+}
+
+static bool host_is_loopback(const char *host)
+{
+	return g_str_has_prefix(host, "127.") || strcmp(host, "::1") == 0 || strcmp(host, "localhost") == 0;
+}
+
+/* One item of the list. */
+static bool listen_fits(const json_t *value, const char **ret_expected)
+{
+	const char *text = json_string_value(value);
+	g_autofree char *host = NULL;
+	unsigned port = 0;
+	if (g_str_has_prefix(text, "unix:") || g_str_has_prefix(text, "fd:")) {
+		*ret_expected = "host:port or [::1]:port (unix: and fd: are not built yet)";
+		return false;
+	}
+	if (!address_split(text, &host, &port)) {
+		*ret_expected = "host:port or [::1]:port";
+		return false;
+	}
+	/* Passwords would cross the network in clear. Loopback is the one place plain HTTP may stand until tls and trusted_proxies are there. */
+	*ret_expected = "a loopback address: plain HTTP may leave the machine only behind tls or trusted_proxies, which are not built yet";
+	return host_is_loopback(host);
+}
+
+static bool base_url_fits(const json_t *value, const char **ret_expected)
+{
+	g_autoptr(url_t) url = url_parse(json_string_value(value), NULL);
+	*ret_expected = "https://host[:port], or http:// on loopback, with nothing after it";
+	return url && !url->has_userinfo && !url->query && !url->fragment && url->path[0] == '\0' && url->host[0] != '\0' &&
+	       (g_ascii_strcasecmp(url->scheme, "https") == 0 || url_is_loopback(url));
+}
+
+static bool store_fits(const json_t *value, const char **ret_expected)
+{
+	const char *text = json_string_value(value);
+	*ret_expected = g_str_has_prefix(text, "postgresql:") ? "sqlite:PATH (postgresql: is not built yet)" : "sqlite:PATH";
+	return g_str_has_prefix(text, "sqlite:") && text[strlen("sqlite:")] != '\0';
+}
+
+static const struct key_rule limits_keys[] = {
+	{ .name = "connections", .type = KEY_INTEGER, .standard = "960", .min = 8, .max = 100000, .description = "Connections open at one time." },
+	{ .name = "per_address", .type = KEY_INTEGER, .standard = "240", .min = 1, .max = 100000, .description = "Connections open at one time from one address." },
+	{ .name = "header", .type = KEY_SIZE, .standard = "32KiB", .min = 4096, .max = 1 << 20, .description = "Bytes of a request's head." },
+	{ .name = "body", .type = KEY_SIZE, .standard = "1MiB", .min = 4096, .max = 64 << 20, .description = "Bytes of a request's body." },
+	{ 0 },
+};
+static const struct key_rule workers_keys[] = {
+	{ .name = "threads", .type = KEY_INTEGER, .standard = "32", .min = 1, .max = 1024, .description = "Threads for requests that wait." },
+	{ .name = "hash_slots", .type = KEY_INTEGER, .choices = "auto", .standard = "auto", .min = 1, .max = 256,
+	  .description = "Password hashes computed at one time; auto: one a core." },
+	{ .name = "provider_slots", .type = KEY_INTEGER, .standard = "16", .min = 1, .max = 1024, .description = "Requests under way to one provider." },
+	{ 0 },
+};
+static const struct key_rule password_hash_keys[] = {
+	{ .name = "memory_kib", .type = KEY_INTEGER, .standard = "19456", .min = HASH_MEMORY_FLOOR_KIB, .max = 1 << 20, .description = "Argon2id memory." },
+	{ .name = "iterations", .type = KEY_INTEGER, .standard = "2", .min = 1, .max = 16, .description = "Argon2id passes." },
+	{ .name = "parallelism", .type = KEY_INTEGER, .standard = "1", .min = 1, .max = 4, .description = "Argon2id lanes." },
+	{ 0 },
+};
+static const struct key_rule log_keys[] = {
+	{ .name = "level", .type = KEY_CHOICE, .choices = "error|warning|info|debug", .standard = "info", .description = "How much the process log says." },
+	{ .name = "format", .type = KEY_CHOICE, .choices = "json|text", .standard = "json", .description = "One JSON object a line, or text." },
+	{ 0 },
+};
+static const struct key_rule config_keys[] = {
+	{ .name = "listen", .type = KEY_STRINGS, .standard = "127.0.0.1:8080", .min = 1, .max = 64, .check = listen_fits, .description = "Addresses to listen on." },
+	{ .name = "base_url", .type = KEY_URL, .check = base_url_fits, .description = "What addresses are built from; default: from listen." },
+	{ .name = "tls", .type = KEY_NOT_YET, .standard = "[]", .description = "Certificates and keys." },
+	{ .name = "trusted_proxies", .type = KEY_NOT_YET, .standard = "[]", .description = "Whose X-Forwarded-For is believed." },
+	{ .name = "store", .type = KEY_STRING, .standard = "sqlite:var/passerelle.db", .check = store_fits, .description = "Where everything is kept." },
+	{ .name = "secret_key_file", .type = KEY_STRING, .standard = "var/secret.key", .description = "The root of every key; made at first start." },
+	{ .name = "limits", .type = KEY_OBJECT, .standard = "{}", .keys = limits_keys, .description = "Bounds of the HTTP server." },
+	{ .name = "workers", .type = KEY_OBJECT, .standard = "{}", .keys = workers_keys, .description = "Threads and slots." },
+	{ .name = "password_hash", .type = KEY_OBJECT, .standard = "{}", .keys = password_hash_keys, .description = "Cost of a password hash." },
+	{ .name = "mail", .type = KEY_NOT_YET, .standard = "none", .description = "Where mail is handed in." },
+	{ .name = "log", .type = KEY_OBJECT, .standard = "{}", .keys = log_keys, .description = "The process log." },
+	{ .name = "metrics_listen", .type = KEY_NOT_YET, .standard = "none", .description = "Address of the metrics." },
+	{ .name = "outbound", .type = KEY_NOT_YET, .standard = "{ allow: [], connect_timeout: 3s, timeout: 8s, ca_file: system, proxy: none }",
+	  .description = "What outgoing connections may reach." },
+	{ 0 },
+};
+
+static int64_t number_at(const json_t *values, const char *group, const char *key)
+{
+	return json_integer_value(json_object_get(json_object_get(values, group), key));
+}
+
+static const char *text_at(const json_t *values, const char *group, const char *key)
+{
+	return json_string_at(json_object_get(values, group), key);
+}
+
+/* Paths in the file start from the file's folder; without a file, from where the command was started. */
+static char *path_absolute(const struct document *document, const char *path)
+{
+	g_autofree char *folder = g_canonicalize_filename(document_folder(document) ? document_folder(document) : ".", NULL);
+	return g_canonicalize_filename(path, folder);
+}
+
+static char **listen_list(const json_t *value)
+{
+	char **list = g_new0(char *, json_array_size(value) + 1);
+	for (size_t i = 0; i < json_array_size(value); i++)
+		list[i] = g_strdup(json_string_value(json_array_get(value, i)));
+	return list;
+}
+
+static bool base_url_choose(struct config *config, const struct document *document, const json_t *values, GError **error)
+{
+	const char *given = json_string_at(values, "base_url");
+	if (given) {
+		config->base_url = g_strdup(given);
+		return true;
+	}
+	g_autofree char *host = NULL;
+	unsigned port = 0;
+	if (!address_split(config->listen[0], &host, &port) || port == 0)
+		return schema_fail(error, document, json_object_get(document_root(document), "listen"), "base_url",
+		                   "absent, expected an address: port 0 of listen names none");
+	config->base_url = g_strdup_printf("http://%s", config->listen[0]);
+	return true;
+}
+
+static enum log_level level_named(const char *name)
+{
+	if (strcmp(name, "error") == 0)
+		return LOG_LEVEL_ERROR;
+	if (strcmp(name, "warning") == 0)
+		return LOG_LEVEL_WARNING;
+	return strcmp(name, "debug") == 0 ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO;
+}
+
+static void numbers_fill(struct config *config, const json_t *values)
+{
+	const json_t *slots = json_object_get(json_object_get(values, "workers"), "hash_slots");
+	config->limits.connections = (unsigned)number_at(values, "limits", "connections");
+	config->limits.per_address = (unsigned)number_at(values, "limits", "per_address");
+	config->limits.header_bytes = number_at(values, "limits", "header");
+	config->limits.body_bytes = number_at(values, "limits", "body");
+	config->workers.threads = (unsigned)number_at(values, "workers", "threads");
+	config->workers.hash_slots = json_is_integer(slots) ? (unsigned)json_integer_value(slots) : 0;
+	config->workers.provider_slots = (unsigned)number_at(values, "workers", "provider_slots");
+	config->password_hash.memory_kib = (uint32_t)number_at(values, "password_hash", "memory_kib");
+	config->password_hash.iterations = (uint32_t)number_at(values, "password_hash", "iterations");
+	config->password_hash.parallelism = (uint32_t)number_at(values, "password_hash", "parallelism");
+	config->log_level = level_named(text_at(values, "log", "level"));
+	config->log_format = strcmp(text_at(values, "log", "format"), "text") == 0 ? LOG_FORMAT_TEXT : LOG_FORMAT_JSON;
+}
+
+static struct config *config_from(const struct document *document, const char *file, GError **error)
+{
+	g_autoptr(json_t) values = schema_apply(document, document_root(document), config_keys, "", error);
+	if (!values)
+		return NULL;
+	struct config *config = g_new0(struct config, 1);
+	config->file = g_strdup(file);
+	config->listen = listen_list(json_object_get(values, "listen"));
+	g_autofree char *path = path_absolute(document, json_string_at(values, "store") + strlen("sqlite:"));
+	config->store = g_strconcat("sqlite:", path, NULL);
+	config->secret_key_file = path_absolute(document, json_string_at(values, "secret_key_file"));
+	numbers_fill(config, values);
+	if (!base_url_choose(config, document, values, error)) {
+		config_free(config);
+		return NULL;
+	}
+	return config;
+}
+
+/* The first of the places of CONTRACT section 1 that exists. A file that was asked for by name must be there; the two usual places need not. */
+static const char *config_place(const char *path)
+{
+	static const char *const usual[] = { "passerelle.yaml", "/etc/passerelle/passerelle.yaml" };
+	if (path)
+		return path;
+	const char *named = g_getenv("PASSERELLE_CONFIG");
+	if (named && *named)
+		return named;
+	for (size_t i = 0; i < G_N_ELEMENTS(usual); i++)
+		if (g_file_test(usual[i], G_FILE_TEST_EXISTS))
+			return usual[i];
+	return NULL;
+}
+
+struct config *config_load(const char *path, GError **error)
+{
+	const char *file = config_place(path);
+	g_autoptr(document_t) document = file ? document_read(file, error) : document_parse("built-in defaults", "{}", 2, error);
+	return document ? config_from(document, file, error) : NULL;
+}
+
+void config_free(struct config *config)
+{
+	if (!config)
+		return;
+	g_free(config->file);
+	g_strfreev(config->listen);
+	g_free(config->base_url);
+	g_free(config->store);
+	g_free(config->secret_key_file);
+	g_free(config);
+}

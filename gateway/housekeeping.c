@@ -1,0 +1,100 @@
+/* The quiet thread. It wakes every few seconds; a purge slice is one short transaction, so that nobody waits behind it. */
+#include "gateway/housekeeping.h"
+#include "base/clock.h"
+#include "base/log.h"
+
+#include <pthread.h>
+#include <time.h>
+
+#define WAKE_MS 5000
+#define PURGE_EVERY_MS 60000
+#define SLICE_ROWS 500
+#define SLICE_PAUSE_MS 50
+
+struct housekeeping {
+	const struct gateway *gateway;
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	bool stopping;
+};
+
+/* True when it is time to stop. */
+static bool wait_or_stop(struct housekeeping *housekeeping, int64_t wait_ms)
+{
+	struct timespec until;
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += wait_ms / 1000;
+	until.tv_nsec += wait_ms % 1000 * 1000000;
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_sec++;
+		until.tv_nsec -= 1000000000;
+	}
+	pthread_mutex_lock(&housekeeping->lock);
+	while (!housekeeping->stopping && pthread_cond_timedwait(&housekeeping->wake, &housekeeping->lock, &until) == 0)
+		;
+	bool stopping = housekeeping->stopping;
+	pthread_mutex_unlock(&housekeeping->lock);
+	return stopping;
+}
+
+static bool purge_in_unit(struct unit *unit, void *data, GError **error)
+{
+	return store_purge(unit, clock_now_ms(), SLICE_ROWS, data, error);
+}
+
+static void purge(struct housekeeping *housekeeping)
+{
+	bool more = true;
+	while (more && !wait_or_stop(housekeeping, SLICE_PAUSE_MS)) {
+		g_autoptr(GError) error = NULL;
+		more = false;
+		if (!store_write(housekeeping->gateway->store, purge_in_unit, &more, &error))
+			log_line(LOG_LEVEL_WARNING, "store.purge", "error", error ? error->message : NULL, NULL);
+	}
+}
+
+static void *keep_house(void *data)
+{
+	struct housekeeping *housekeeping = data;
+	int64_t next_purge_ms = 0;
+	while (!wait_or_stop(housekeeping, WAKE_MS)) {
+		int64_t now_ms = clock_monotonic_ms();
+		password_hasher_trim(housekeeping->gateway->hasher, now_ms);
+		if (now_ms >= next_purge_ms) {
+			purge(housekeeping);
+			next_purge_ms = now_ms + PURGE_EVERY_MS;
+		}
+	}
+	return NULL;
+}
+
+struct housekeeping *housekeeping_start(const struct gateway *gateway)
+{
+	struct housekeeping *housekeeping = g_new0(struct housekeeping, 1);
+	pthread_condattr_t monotonic;
+	housekeeping->gateway = gateway;
+	pthread_mutex_init(&housekeeping->lock, NULL);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&housekeeping->wake, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+	if (pthread_create(&housekeeping->thread, NULL, keep_house, housekeeping) == 0)
+		return housekeeping;
+	g_free(housekeeping);
+	return NULL;
+}
+
+void housekeeping_stop(struct housekeeping *housekeeping)
+{
+	if (!housekeeping)
+		return;
+	pthread_mutex_lock(&housekeeping->lock);
+	housekeeping->stopping = true;
+	pthread_cond_signal(&housekeeping->wake);
+	pthread_mutex_unlock(&housekeeping->lock);
+	pthread_join(housekeeping->thread, NULL);
+	pthread_cond_destroy(&housekeeping->wake);
+	pthread_mutex_destroy(&housekeeping->lock);
+	g_free(housekeeping);
+}

@@ -1,0 +1,7 @@
+/* The route table, and the way from a request to its tenant and its handler. */
+#pragma once
+#include "gateway/call/gateway.h"
+#include "gateway/http/server.h"
+
+/* The app for http_server_start; `gateway` is borrowed for the server's life. */
+struct http_app routes_app(struct gateway *gateway);

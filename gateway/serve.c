@@ -1,0 +1,180 @@
+/* `passerelle serve`: opens what the calls share, starts the server, keeps house, and drains on SIGTERM.
+ *
+ *   process hardened ─→ store, keys ─→ hasher ─→ cache ─→ server ─→ signals ─→ drain ─→ everything closed in reverse
+ */
+#include "gateway/serve.h"
+#include "base/clock.h"
+#include "base/url.h"
+#include "gateway/admin/open.h"
+#include "gateway/housekeeping.h"
+#include "gateway/oauth/oauth.h"
+#include "gateway/routes.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define CACHE_ENTRIES 100000
+#define DRAIN_MS 10000
+
+struct service {
+	struct gateway gateway;
+	struct root_keys *keys;
+	struct http_server *server;
+	struct housekeeping *housekeeping;
+};
+
+/* No core dumps, no debugger of the same user, no new privileges (SECURITY CC-6). */
+static void harden_process(void)
+{
+	struct rlimit none = { 0, 0 };
+	setrlimit(RLIMIT_CORE, &none);
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+#ifndef PASSERELLE_TEST_BUILD
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+#endif
+	signal(SIGPIPE, SIG_IGN);
+}
+
+/* Every connection is a descriptor; the soft limit of many systems, 1024, is less than ours. */
+static void raise_descriptor_limit(const struct config *config)
+{
+	struct rlimit limit;
+	rlim_t wanted = config->limits.connections + 256;
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < wanted) {
+		limit.rlim_cur = MIN(wanted, limit.rlim_max);
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
+static void derive_keys(struct gateway *gateway)
+{
+	const char *current = root_keys_current(gateway->keys);
+	root_keys_derive(gateway->keys, current, "throttle", gateway->throttle_key);
+	root_keys_derive(gateway->keys, current, "form", gateway->form_key);
+	root_keys_derive(gateway->keys, current, "device", gateway->device_key);
+}
+
+static char *authority_of(const char *base_url)
+{
+	g_autoptr(url_t) url = url_parse(base_url, NULL);
+	g_autofree char *origin = url ? url_origin(url) : NULL;
+	return origin ? g_strdup(strstr(origin, "://") + 3) : NULL;
+}
+
+static bool open_shared(struct service *service, const struct config *config, GError **error)
+{
+	struct gateway *gateway = &service->gateway;
+	const struct command_setting setting = { .store = config->store, .secret_key_file = config->secret_key_file, .base_url = config->base_url,
+		.password_hash = config->password_hash };
+	if (!store_open_configured(&setting, true, &gateway->store, &service->keys, error))
+		return false;
+	gateway->keys = service->keys;
+	gateway->base_url = config->base_url;
+	gateway->base_authority = authority_of(config->base_url);
+	derive_keys(gateway);
+	gateway->hasher = password_hasher_new(service->keys, config->password_hash, config->workers.hash_slots, error);
+	if (!gateway->hasher)
+		return false;
+	gateway->cache = cache_new(gateway->store, CACHE_ENTRIES);
+	oauth_start(gateway);
+	return cache_refresh(gateway->cache, error);
+}
+
+static void close_shared(struct service *service)
+{
+	struct gateway *gateway = &service->gateway;
+	housekeeping_stop(service->housekeeping);
+	if (gateway->cache)
+		cache_free(gateway->cache);
+	oauth_stop(gateway);
+	if (gateway->hasher)
+		password_hasher_free(gateway->hasher);
+	if (gateway->store)
+		store_close(gateway->store);
+	root_keys_free(service->keys);
+	g_free((char *)(uintptr_t)gateway->base_authority);
+	wipe(gateway, sizeof *gateway);
+}
+
+static bool start_server(struct service *service, const struct config *config, GError **error)
+{
+	struct http_app app = routes_app(&service->gateway);
+	const struct http_options options = {
+		.listen = (const char *const *)config->listen, .connections = config->limits.connections, .per_address = config->limits.per_address,
+		.header_bytes = (size_t)config->limits.header_bytes, .body_bytes = (size_t)config->limits.body_bytes,
+		.worker_threads = config->workers.threads, .head_ms = 10000, .body_ms = 30000, .handle_ms = 15000, .idle_ms = 60000, .queue_ms = 100 };
+	service->server = http_server_start(&options, &app, error);
+	return service->server != NULL;
+}
+
+static bool note_tenant(const struct tenant *tenant, void *data)
+{
+	(void)tenant;
+	*(bool *)data = true;
+	return false;
+}
+
+/* For the person who started it by hand: where it is, and what to do next. */
+static void greet(const struct service *service)
+{
+	bool any = false;
+	struct unit *unit = store_reader(service->gateway.store, NULL);
+	if (unit)
+		tenant_list(unit, note_tenant, &any, NULL);
+	printf("Passerelle %s listens on %s; its address is %s\n", PASSERELLE_VERSION, http_server_address(service->server, 0), service->gateway.base_url);
+	if (!any)
+		printf("There is no organisation yet. Declare one and apply it while the server runs:\n    passerelle apply -f organisation.yaml\n"
+			"README.md shows what stands in such a file.\n");
+	fflush(stdout);
+}
+
+/* Waits for a signal that ends the service; SIGHUP is answered by saying that nothing was read. */
+static int wait_for_end(const sigset_t *signals)
+{
+	int caught = 0;
+	while (sigwait(signals, &caught) == 0 && caught == SIGHUP)
+		log_line(LOG_LEVEL_WARNING, "config.reload", "result", "SIGHUP does not reload the configuration yet; restart to read it", NULL);
+	return caught;
+}
+
+static int say_failed(GError *error)
+{
+	fprintf(stderr, "passerelle: %s\n", error ? error->message : "the service could not start");
+	g_clear_error(&error);
+	return 1;
+}
+
+int serve_run(const struct config *config)
+{
+	struct service service = { 0 };
+	GError *error = NULL;
+	sigset_t signals;
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGHUP);
+	pthread_sigmask(SIG_BLOCK, &signals, NULL); /* before any thread starts: all inherit it */
+	harden_process();
+	raise_descriptor_limit(config);
+	log_init(config->log_level, config->log_format);
+	bool running = open_shared(&service, config, &error) && (service.housekeeping = housekeeping_start(&service.gateway)) != NULL
+		&& start_server(&service, config, &error);
+	if (running) {
+		log_line(LOG_LEVEL_INFO, "service.start", "version", PASSERELLE_VERSION, "address", http_server_address(service.server, 0), "base_url",
+			config->base_url, NULL);
+		greet(&service);
+		int caught = wait_for_end(&signals);
+		log_line(LOG_LEVEL_INFO, "service.drain", "signal", caught == SIGTERM ? "SIGTERM" : "SIGINT", NULL);
+		http_server_stop(service.server, DRAIN_MS);
+	}
+	close_shared(&service);
+	if (!running)
+		return say_failed(error);
+	log_line(LOG_LEVEL_INFO, "service.stop", NULL);
+	return 0;
+}
