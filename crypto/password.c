@@ -73,6 +73,16 @@ bool argon2id_compute(struct slot *slot, const struct argon2_input *input, uint8
 	return outcome == ARGON2_OK;
 }
 
+struct password_hasher *password_hasher_of_any_cost(const struct root_keys *keys, struct password_cost cost, unsigned slots)
+{
+	struct password_hasher *hasher = g_new0(struct password_hasher, 1);
+	hasher->keys = keys;
+	hasher->cost = cost;
+	hasher->slots = slot_pool_new(slots, (size_t)cost.memory_kib * 1024);
+	random_bytes(hasher->decoy_salt, sizeof hasher->decoy_salt);
+	return hasher;
+}
+
 struct password_hasher *password_hasher_new(const struct root_keys *keys, struct password_cost cost, unsigned slots, GError **error)
 {
 #ifdef PASSERELLE_TEST_BUILD
@@ -80,14 +90,7 @@ struct password_hasher *password_hasher_new(const struct root_keys *keys, struct
 #else
 	const bool floor = true;
 #endif
-	if (!password_cost_check(&cost, floor, error))
-		return NULL;
-	struct password_hasher *hasher = g_new0(struct password_hasher, 1);
-	hasher->keys = keys;
-	hasher->cost = cost;
-	hasher->slots = slot_pool_new(slots, (size_t)cost.memory_kib * 1024);
-	random_bytes(hasher->decoy_salt, sizeof hasher->decoy_salt);
-	return hasher;
+	return password_cost_check(&cost, floor, error) ? password_hasher_of_any_cost(keys, cost, slots) : NULL;
 }
 
 void password_hasher_free(struct password_hasher *hasher)

@@ -124,10 +124,10 @@ static enum password_verdict bcrypt_verify(const char *stored, const struct secr
 	if (memchr(text, '\0', secret_length(password)))
 		return PASSWORD_MISMATCH;
 	struct crypt_data *work = g_new0(struct crypt_data, 1);
-	const char *computed = crypt_r(text, stored, work);
+	/* Unlike crypt_r this one returns NULL when it fails, and address sanitizer has no stand-in for it that crashes. */
+	const char *computed = crypt_rn(text, stored, work, sizeof *work);
 	enum password_verdict verdict = PASSWORD_UNUSABLE;
-	/* A failure token of crypt_r starts with "*". */
-	if (computed && computed[0] == '$')
+	if (computed)
 		verdict = verdict_of(secrets_equal(computed, strlen(computed), stored, BCRYPT_LENGTH));
 	wipe(work, sizeof *work);
 	g_free(work);

@@ -90,7 +90,8 @@ static bool line_read(struct root_keys *keys, const char *line, size_t length, c
 
 	uint8_t bytes[ROOT_KEY_SIZE];
 	size_t size = 0;
-	bool good = root_key_id_is_valid(id) && base64_decode(space + 1, length - id_length - 1, bytes, sizeof bytes, &size) && size == sizeof bytes;
+	bool good = strlen(id) == id_length && root_key_id_is_valid(id) &&
+	            base64_decode(space + 1, length - id_length - 1, bytes, sizeof bytes, &size) && size == sizeof bytes;
 	if (good) {
 		*ret_expected = "an id may stand only once";
 		good = root_keys_add(keys, id, bytes);

@@ -202,28 +202,28 @@ static enum found find_place(struct gateway *gateway, const char *host, const ch
 	return FOUND;
 }
 
+/* Where no route says how errors look, the Accept header does. Frees the call. */
+static void refuse_call(struct call *call, struct reply *reply, enum error_code code, const char *detail)
+{
+	const char *accept = request_header(call->request, "Accept", NULL);
+	call->reply = reply;
+	call->style = accept && strstr(accept, "text/html") ? CALL_PAGE : CALL_JSON;
+	call_fail(call, code, detail);
+	call_free(call);
+}
+
 static const struct http_endpoint *enter(struct gateway *gateway, struct request *request, struct reply *reply, struct place *place, void **ret_context)
 {
 	struct call *call = call_new(gateway, place->tenant, request);
 	const struct route *route = find_route(place->tenant ? TENANT : BASE, place->rest, call->argument);
-	*ret_context = call;
-	call->reply = reply;
+	if (!route) {
+		refuse_call(call, reply, ERROR_NOT_FOUND, NULL);
+		return NULL;
+	}
 	call->route = route;
-	call->style = route ? route->style : CALL_PAGE;
-	if (route)
-		return &endpoints[route - routes];
-	call_fail(call, ERROR_NOT_FOUND, NULL);
-	return NULL;
-}
-
-static void refuse_plainly(struct gateway *gateway, struct request *request, struct reply *reply, enum error_code code, const char *detail)
-{
-	struct call *call = call_new(gateway, NULL, request);
-	call->reply = reply;
-	bool page = g_strrstr(request_header(request, "Accept", NULL) ? request_header(request, "Accept", NULL) : "", "text/html") != NULL;
-	call->style = page ? CALL_PAGE : CALL_JSON;
-	call_fail(call, code, detail);
-	call_free(call);
+	call->style = route->style;
+	*ret_context = call;
+	return &endpoints[route - routes];
 }
 
 static const struct http_endpoint *match(void *data, struct request *request, struct reply *reply, void **ret_context)
@@ -239,13 +239,13 @@ static const struct http_endpoint *match(void *data, struct request *request, st
 		return enter(gateway, request, reply, &place, ret_context);
 	if (found == BROKEN)
 		log_line(LOG_LEVEL_ERROR, "store.broken", "ref", request_reference(request), "error", error ? error->message : NULL, NULL);
-	refuse_plainly(gateway, request, reply, found == BROKEN ? ERROR_UNAVAILABLE : ERROR_MISDIRECTED, NULL);
+	refuse_call(call_new(gateway, NULL, request), reply, found == BROKEN ? ERROR_UNAVAILABLE : ERROR_MISDIRECTED, NULL);
 	return NULL;
 }
 
 static void refuse(void *data, struct request *request, struct reply *reply, enum error_code code, const char *detail)
 {
-	refuse_plainly(data, request, reply, code, detail);
+	refuse_call(call_new(data, NULL, request), reply, code, detail);
 }
 
 static void release(void *data, void *context)

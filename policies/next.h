@@ -15,7 +15,7 @@ struct next_facts {
 	bool named_account_differs;  /* id_token_hint does: ask, and take nobody else */
 	bool account_may_use_client; /* allowed_groups */
 	bool consent_explicit;      /* the client's setting */
-	bool consent_given;         /* in this flow, or remembered for at least these scopes */
+	bool consent_given;         /* in this flow, or remembered for at least these scopes; with prompt=consent in this flow only */
 	int64_t now_s;
 };
 

@@ -9,8 +9,8 @@
 #include <string.h>
 #include <zxcvbn.h>
 
-/* Throttling leaves an online guesser some thousand tries a year, and what is stolen is peppered. A random password of 8 has no room for much more than
- * the lower floor; a long one that does not reach the upper is a pattern, whatever its length. */
+/* Throttling leaves an online guesser some thousand tries a year, and what is stolen is peppered. A random password of 8 has no room for much more
+ * than the lower floor (as libzxcvbn counts, which finds short words in it); a long one that does not reach the upper is a pattern. */
 #define FLOOR_SHORT_BITS 26.0
 #define FLOOR_LONG_BITS 38.0
 #define SHORT_CHARACTERS 8

@@ -2,8 +2,9 @@
  *
  *	begin ──> the password form ──(username, password)──> complete ──> look-up ──> one hash ──> verdict
  *
- * What may be told apart from outside is what the person sent, never what we hold (LG-1): a form that no account could have accepted is refused before
- * the look-up and the hash, every other one costs one look-up and one hash, whether the name is unknown, has no password here, is disabled or is right. */
+ * What may be told apart from outside is what the person sent, never what we hold (LG-1). A form that no account could have accepted is refused
+ * before the look-up and the hash. Every other one costs one look-up and one hash, whether the name is unknown, has no password here, is disabled
+ * or is right; a malformed name is nobody's, so it is not looked up, and costs the hash all the same. */
 #include "providers/drivers.h"
 
 #include "base/errors.h"
@@ -58,16 +59,6 @@ static bool credential_found(const struct provider_complete *input, const char *
 	return input->loan->find_credential(input->loan->data, key, credential, error);
 }
 
-/* Why the hash was made against a decoy, or could never have matched. REASON_OK: it was made against the account's own. */
-static enum reason reason_of_decoy(const struct credential *credential)
-{
-	if (credential->account[0] == '\0')
-		return REASON_UNKNOWN_ACCOUNT;
-	if (!credential->stored)
-		return REASON_NO_PASSWORD;
-	return password_stored_is_usable(credential->stored) ? REASON_OK : REASON_PASSWORD_UNUSABLE;
-}
-
 static void grant(const struct credential *credential, struct provider_answer *answer)
 {
 	static const char *const amr[] = {"pwd", NULL};
@@ -87,43 +78,43 @@ static void conclude_match(const struct provider_complete *input, const struct c
 		grant(credential, answer);
 }
 
-static void conclude_mismatch(const struct provider_complete *input, enum reason decoy, struct provider_answer *answer)
+static void conclude_mismatch(const struct provider_complete *input, const struct credential *credential, struct provider_answer *answer)
 {
-	if (decoy == REASON_UNKNOWN_ACCOUNT) {
+	if (credential->account[0] == '\0') {
 		check(input->checks, "account", "none", "an account of this tenant", false);
-		conclude(answer, VERDICT_UNKNOWN, decoy);
-	} else if (decoy != REASON_OK) {
-		check(input->checks, "stored password", reason_name(decoy), "usable", false);
-		conclude(answer, VERDICT_MISMATCH, decoy);
+		conclude(answer, VERDICT_UNKNOWN, REASON_UNKNOWN_ACCOUNT);
+	} else if (!credential->stored) {
+		check(input->checks, "stored password", "none", "one", false);
+		conclude(answer, VERDICT_MISMATCH, REASON_NO_PASSWORD);
 	} else {
 		check(input->checks, "password", "wrong", "right", false);
 		conclude(answer, VERDICT_MISMATCH, REASON_WRONG_PASSWORD);
 	}
 }
 
-/* The one hash. A disabled account gets no replacement: its second hash would tell a right password from a wrong one by the time. */
+/* The one hash: against a decoy where there is no stored one. A disabled account gets no replacement: nobody is to sign in with it. */
 static void verify(const struct provider_complete *input, const struct credential *credential, const struct secret *password,
                    struct provider_answer *answer)
 {
-	enum reason decoy = reason_of_decoy(credential);
-	const char *stored = decoy == REASON_OK ? credential->stored : NULL;
+	char **replacement = credential->disabled ? NULL : &answer->replacement_hash;
 
-	switch (password_verify(input->loan->hasher, stored, password, input->deadline_ms, credential->disabled ? NULL : &answer->replacement_hash)) {
+	switch (password_verify(input->loan->hasher, credential->stored, password, input->deadline_ms, replacement)) {
 	case PASSWORD_BUSY:
 		check(input->checks, "hash slot", "none in time", "one", false);
 		conclude(answer, VERDICT_UNAVAILABLE, REASON_BUSY);
 		return;
 	case PASSWORD_MATCH:
 	case PASSWORD_MATCH_REHASH:
-		/* Against a decoy nothing matches; should it ever, the zero verdict stands. */
-		if (decoy == REASON_OK)
+		/* Nothing matches a decoy, and nobody has no account; should it ever be so, the zero verdict stands. */
+		if (credential->stored && credential->account[0] != '\0')
 			conclude_match(input, credential, answer);
 		return;
 	case PASSWORD_UNUSABLE:
-		conclude_mismatch(input, REASON_PASSWORD_UNUSABLE, answer);
+		check(input->checks, "stored password", "unusable", "usable", false);
+		conclude(answer, VERDICT_MISMATCH, REASON_PASSWORD_UNUSABLE);
 		return;
 	case PASSWORD_MISMATCH:
-		conclude_mismatch(input, decoy, answer);
+		conclude_mismatch(input, credential, answer);
 		return;
 	}
 }

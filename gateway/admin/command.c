@@ -201,8 +201,9 @@ static bool arguments_read(struct command *command, int argc, char **argv, GErro
 
 static int command_finish(struct command *command, bool done, const GError *error)
 {
+	/* A mistake in a file begins with the file's name, so that editors jump there. */
 	if (!done)
-		fprintf(stderr, "%s%s\n", strchr(error->message, '\n') ? "" : "passerelle: ", error->message);
+		fprintf(stderr, "%s%s\n", error_code_of(error) == ERROR_MALFORMED ? "" : "passerelle: ", error->message);
 	if (command->usage_wrong)
 		usage_of(stderr, command->verb);
 	store_close(command->store);

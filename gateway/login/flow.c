@@ -229,7 +229,7 @@ static bool find_facts(struct login *login, struct next_facts *facts, GError **e
 	facts->hinted_account_differs = hint_differs(login);
 	facts->named_account_differs = name_differs(login);
 	facts->account_may_use_client = may_use_client(login);
-	enum found remembered = facts->consent_explicit && !facts->consent_given ? consent_remembered(login, error) : MISSING;
+	enum found remembered = facts->consent_explicit && !facts->consent_given && !facts->prompt_consent ? consent_remembered(login, error) : MISSING;
 	facts->consent_given = facts->consent_given || remembered == FOUND;
 	return remembered != BROKEN;
 }

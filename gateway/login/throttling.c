@@ -130,10 +130,9 @@ enum reason buckets_count(struct call *call, const struct buckets *buckets, GErr
 
 bool buckets_forgive(struct unit *unit, struct call *call, const struct buckets *buckets, GError **error)
 {
-	struct throttle_state person = { 0 }, address = { 0 };
+	struct throttle_state empty = { 0 }, address = { 0 };
 	int64_t expires_ms = request_time_ms(call->request) + BUCKET_LIFE_MS;
-	throttle_forgive(&person);
-	if (!throttle_put(unit, call->tenant->id, buckets->person, buckets->account, &person, expires_ms, error))
+	if (!throttle_put(unit, call->tenant->id, buckets->person, buckets->account, &empty, expires_ms, error))
 		return false;
 	if (!buckets->has_address)
 		return true;
@@ -141,6 +140,6 @@ bool buckets_forgive(struct unit *unit, struct call *call, const struct buckets 
 	enum found found = throttle_find(unit, call->tenant->id, buckets->address, &address, error);
 	if (found != FOUND)
 		return found == MISSING;
-	address.failures = MAX(address.failures - 1, 0);
+	throttle_forgive(&address);
 	return throttle_put(unit, call->tenant->id, buckets->address, "", &address, expires_ms, error);
 }

@@ -19,7 +19,7 @@ static int bench_make(void **state)
 {
 	struct bench *bench = g_new0(struct bench, 1);
 	bench->keys = root_keys_of("k1", 7);
-	bench->hasher = password_hasher_new(bench->keys, cheap, 1, NULL);
+	bench->hasher = password_hasher_of_any_cost(bench->keys, cheap, 1);
 	bench->slots = password_hasher_slots(bench->hasher);
 	bench->password = secret_of("correct horse");
 	bench->stored = password_hash(bench->hasher, bench->password, 0, NULL);

@@ -16,7 +16,7 @@ static int bench_make(void **state)
 {
 	struct bench *bench = g_new0(struct bench, 1);
 	bench->keys = root_keys_of("k1", 7);
-	bench->hasher = password_hasher_new(bench->keys, cheap, 1, NULL);
+	bench->hasher = password_hasher_of_any_cost(bench->keys, cheap, 1);
 	bench->right = secret_of("correct horse");
 	bench->wrong = secret_of("incorrect horse");
 	*state = bench;
@@ -118,6 +118,7 @@ static void inputs_are_left_alone(void **state)
 {
 	const struct bench *bench = *state;
 	g_autofree char *stored = hash(bench->hasher, bench->right);
+	assert_int_equal(verify(bench->hasher, stored, bench->right, NULL), PASSWORD_MATCH);
 	assert_int_equal(secret_length(bench->right), 13);
 	assert_memory_equal(secret_bytes(bench->right), "correct horse", 13);
 }
@@ -127,7 +128,7 @@ static void pepper_is_needed(void **state)
 {
 	const struct bench *bench = *state;
 	struct root_keys *stolen = root_keys_of("k1", 8), *other_id = root_keys_of("k2", 7);
-	struct password_hasher *thief = password_hasher_new(stolen, cheap, 1, NULL), *stranger = password_hasher_new(other_id, cheap, 1, NULL);
+	struct password_hasher *thief = password_hasher_of_any_cost(stolen, cheap, 1), *stranger = password_hasher_of_any_cost(other_id, cheap, 1);
 	g_autofree char *stored = hash(bench->hasher, bench->right);
 	assert_int_equal(verify(thief, stored, bench->right, NULL), PASSWORD_MISMATCH);
 	assert_int_equal(verify(stranger, stored, bench->right, NULL), PASSWORD_UNUSABLE);
@@ -143,7 +144,7 @@ static void pepper_is_needed(void **state)
 static void replaced_when_old(void **state, const struct root_keys *keys, struct password_cost cost, const char *old)
 {
 	const struct bench *bench = *state;
-	struct password_hasher *hasher = password_hasher_new(keys, cost, 1, NULL);
+	struct password_hasher *hasher = password_hasher_of_any_cost(keys, cost, 1);
 	char *replacement = NULL;
 	assert_int_equal(verify(hasher, old, bench->wrong, &replacement), PASSWORD_MISMATCH);
 	assert_null(replacement);
@@ -294,7 +295,7 @@ static void cheaper_rows_are_made_up(void **state)
 		unsigned hashes;
 	} cases[] = { { { 64, 3, 1 }, 2 }, { { 128, 1, 1 }, 1 }, { { 128, 2, 1 }, 2 }, { { 100, 2, 1 }, 2 }, { { 100, 3, 1 }, 3 }, { { 66, 2, 1 }, 1 }, { { 32, 1, 1 }, 1 } };
 	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
-		struct password_hasher *hasher = password_hasher_new(bench->keys, cases[i].today, 1, NULL);
+		struct password_hasher *hasher = password_hasher_of_any_cost(bench->keys, cases[i].today, 1);
 		hashes_counted(hasher, old, bench->wrong, true, cases[i].hashes);
 		hashes_counted(hasher, NULL, bench->wrong, true, 1);
 		password_hasher_free(hasher);

@@ -174,7 +174,8 @@ static void malformed_files_are_refused_with_their_line(void **state)
 	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
 		GError *error = NULL;
 		content_write(place->path, cases[i].content, strlen(cases[i].content), 0600);
-		assert_null(root_keys_read(place->path, &error));
+		if (root_keys_read(place->path, &error))
+			fail_msg("accepted: %s", cases[i].content);
 		assert_non_null(error);
 		assert_non_null(strstr(error->message, cases[i].says));
 		/* The message names the line and never shows it: it may be a key with a slip of the pen. */

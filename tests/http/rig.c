@@ -2,7 +2,7 @@
 #include "base/clock.h"
 #include "subjects.h"
 #include <arpa/inet.h>
-#include <errno.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -277,6 +277,8 @@ struct client *client_try(const char *address)
 		close(fd);
 		return NULL;
 	}
+	int on = 1;
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* pieces must travel as pieces */
 	struct client *client = g_new0(struct client, 1);
 	client->fd = fd;
 	client->received = g_string_new(NULL);

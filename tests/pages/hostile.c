@@ -134,7 +134,7 @@ static const struct { const char *address; bool kept; } addresses[] = {
 	{ "javascript:alert(1)", false }, { "JaVaScRiPt:alert(1)", false }, { " javascript:alert(1)", false }, { "java\tscript:alert(1)", false },
 	{ "\x01javascript:alert(1)", false }, { "data:text/html,x", false }, { "vbscript:x", false }, { "//evil.example", false }, { "/\\evil.example", false },
 	{ "\\\\evil.example", false }, { "http:evil.example", false }, { "https:/\\evil.example", false }, { "/\t/evil.example", false }, { "mailto:a@b.c", false },
-	{ "com.example.app:/cb", false }, { "login", false }, { "?a=b", false }, { "/a b", false }, { "/a\nb", false }, { "/caf\xc3\xa9", false }, { "/a\"b", false },
+	{ "com.example.app:/cb", false }, { "login", false }, { "?a=b", false }, { "/a b", false }, { "/a\nb", false }, { "/caf\xc3\xa9", false }, { "/a\"b", false }, { "/a\x7f" "b", false },
 	{ "/a<b", false }, { "#", false }, { "blob:https://a/b", false }, { "file:///etc/passwd", false },
 };
 

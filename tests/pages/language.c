@@ -9,7 +9,7 @@ static const struct { const char *ui_locales, *accept, *tenant, *expected; } cas
 	/* the browser */
 	{ NULL, "fr", NULL, "fr" }, { NULL, "fr-CA", NULL, "fr" }, { NULL, "FR-ca", NULL, "fr" }, { NULL, "fr-Latn-CH-1996", NULL, "fr" },
 	{ NULL, "en", "fr", "en" }, { NULL, "de", "fr", "fr" }, { NULL, "de,fr;q=0.5", "en", "fr" }, { NULL, "en;q=0.5,fr;q=0.9", NULL, "fr" },
-	{ NULL, "en;q=0.9, fr;q=0.5", "fr", "en" }, { NULL, "fr,en", NULL, "fr" }, { NULL, "en,fr", NULL, "en" }, { NULL, "fr ; q=0.2 , en ; q=0.3", NULL, "en" },
+	{ NULL, "en;q=0.9, fr;q=0.5", "fr", "en" }, { NULL, "fr,en", NULL, "fr" }, { NULL, "en;q=0.95,fr", NULL, "fr" }, { NULL, "en,fr", NULL, "en" }, { NULL, "fr ; q=0.2 , en ; q=0.3", NULL, "en" },
 	{ NULL, "fr;q=0.001,en;q=0", NULL, "fr" }, { NULL, "fr;q=0", NULL, "en" }, { NULL, "fr;q=0,en;q=0.1", "fr", "en" }, { NULL, "*", "fr", "fr" },
 	{ NULL, "*;q=0.5, fr;q=0.1", NULL, "fr" }, { NULL, "fr;Q=0.4,en;q=0.3", NULL, "fr" }, { NULL, "fr;q=1.000", NULL, "fr" },
 	/* the application wins */

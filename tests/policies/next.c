@@ -91,6 +91,8 @@ static void zero_refuses_to_grant(void **state)
 	assert_int_equal(zero.next, NEXT_REFUSE);
 	assert_int_equal(next_decide(&facts).next, NEXT_SIGN_IN);
 	facts.has_session = true;
+	assert_int_equal(next_decide(&facts).next, NEXT_SIGN_IN); /* a max_age of zero */
+	facts.max_age_s = -1;
 	assert_int_equal(letter_of(next_decide(&facts)), 'g');
 }
 

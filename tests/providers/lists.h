@@ -6,7 +6,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
-#undef fail /* base/errors.h has a function of that name; fail_msg does the same */
 
 struct test_list {
 	const struct CMUnitTest *tests;

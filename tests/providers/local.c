@@ -34,7 +34,7 @@ static bool find_credential(void *data, const char *login_key, struct credential
 
 	fixture->lookups++;
 	if (store_is_broken)
-		return fail(error, ERROR_UNAVAILABLE, "disk full");
+		return (fail)(error, ERROR_UNAVAILABLE, "disk full"); /* cmocka has a macro of that name */
 	for (size_t i = 0; i < TEST_COUNT(people); i++)
 		if (strcmp(people[i].key, login_key) == 0) {
 			g_strlcpy(ret->account, people[i].account, sizeof ret->account);

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <cmocka.h>
 #undef fail /* cmocka's; ours is a function */
+#undef fail_msg
+#define fail_msg(...) (print_error(__VA_ARGS__), print_error("\n"), _fail(__FILE__, __LINE__))
 
 struct test_group {
 	const struct CMUnitTest *tests;
@@ -41,9 +43,9 @@ struct test_group {
 #define FOUND_IS(expected, call) \
 	do { \
 		g_autoptr(GError) error = NULL; \
-		enum found seen = (call); \
-		if (seen != (expected) || (seen == BROKEN) != (error != NULL)) \
-			fail_msg("%s: %d instead of %d (%s)", #call, (int)seen, (int)(expected), error ? error->message : "no error"); \
+		enum found found_ = (call); \
+		if (found_ != (expected) || (found_ == BROKEN) != (error != NULL)) \
+			fail_msg("%s: %d instead of %d (%s)", #call, (int)found_, (int)(expected), error ? error->message : "no error"); \
 	} while (0)
 
 /* A write transaction that the test's own thread drives. One at a time. */

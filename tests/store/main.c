@@ -1,0 +1,18 @@
+/* The unit tests of the store: the conformance suite on SQLite, then what is SQLite's own. One TAP stream. */
+#include "sqlite.h"
+#include "tests.h"
+
+static const struct test_group *const groups[] = {
+	&record_tests,      &tenant_conformance, &account_conformance, &client_conformance, &browser_conformance, &token_conformance, &log_conformance,
+	&purge_conformance, &schema_tests,       &opening_tests,       &writer_tests,       &durability_tests,    &cache_tests,       &fixture_tests,
+};
+
+int main(void)
+{
+	conformance_use(&sqlite_backend);
+	g_autoptr(GArray) all = g_array_new(FALSE, FALSE, sizeof(struct CMUnitTest));
+	for (size_t i = 0; i < G_N_ELEMENTS(groups); i++)
+		g_array_append_vals(all, groups[i]->tests, (unsigned)groups[i]->count);
+	/* cmocka's macro takes an array of known size; this is what it calls. */
+	return _cmocka_run_group_tests("store", (const struct CMUnitTest *)(const void *)all->data, all->len, NULL, NULL);
+}

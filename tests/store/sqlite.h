@@ -1,0 +1,4 @@
+#pragma once
+#include "conformance.h"
+
+extern const struct backend sqlite_backend;
