@@ -128,7 +128,7 @@ static bool take_scalar(struct builder *builder, GError **error)
 	bool plain = builder->event.data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
 	if (builder->event.data.scalar.anchor || builder->event.data.scalar.tag)
 		return refuse(builder, error, "anchors and tags are not taken");
-	if (memchr(text, '\0', length) || !g_utf8_validate_len(text, length, NULL))
+	if (!g_utf8_validate_len(text, length, NULL)) /* this one refuses NUL too, which "\0" makes */
 		return refuse(builder, error, "text holds a NUL character or is not UTF-8");
 	if (awaits_key(builder))
 		return take_key(builder, text, plain, error);

@@ -55,7 +55,7 @@ bool fail(GError **error, enum error_code code, const char *format, ...)
 
 enum error_code error_code_of(const GError *error)
 {
-	if (!error || error->domain != PASSERELLE_ERROR || error->code < 0)
+	if (!error || error->domain != PASSERELLE_ERROR)
 		return ERROR_INTERNAL;
 	return (enum error_code)row_of((enum error_code)error->code);
 }

@@ -32,7 +32,7 @@ bool form_decode(char *text, size_t length, size_t *ret_length)
 	}
 	if (written < length)
 		text[written] = '\0';
-	if (!g_utf8_validate_len(text, written, NULL) || memchr(text, '\0', written))
+	if (!g_utf8_validate_len(text, written, NULL)) /* this one refuses NUL too */
 		return false;
 	*ret_length = written;
 	return true;

@@ -45,8 +45,7 @@ static json_t *convert_string(const struct schema_place *place, json_t *value)
 	if (!text || !text_is_plain(text, STRING_MAX_BYTES))
 		return schema_refuse(place, value);
 	bool may_be_empty = place->rule->standard && strcmp(place->rule->standard, "\"\"") == 0;
-	bool counts = place->rule->type == KEY_STRING;
-	if ((!*text && !may_be_empty) || (*text && counts && !schema_in_bounds(place->rule, (int64_t)text_length(text, strlen(text)))))
+	if ((!*text && !may_be_empty) || (*text && !schema_in_bounds(place->rule, (int64_t)text_length(text, strlen(text)))))
 		return schema_refuse(place, value);
 	return json_incref(value);
 }
@@ -121,7 +120,7 @@ static json_t *secret_from_bytes(const struct schema_place *place, const char *s
 		return refuse_secret(place, source, "is empty");
 	if (length > SECRET_MAX_BYTES)
 		return refuse_secret(place, source, "holds more than 64 KiB");
-	if (memchr(bytes, '\0', length) || !g_utf8_validate_len(bytes, length, NULL))
+	if (!g_utf8_validate_len(bytes, length, NULL)) /* this one refuses NUL too */
 		return refuse_secret(place, source, "does not hold text");
 	return json_stringn(bytes, length);
 }

@@ -76,25 +76,24 @@ char *text_login_key(const char *typed)
 {
 	if (!typed || strnlen(typed, LOGIN_MAX + 1) > LOGIN_MAX || !g_utf8_validate(typed, -1, NULL))
 		return NULL;
-	g_autofree char *trimmed = g_strstrip(g_strdup(typed));
-	if (!login_text_is_fit((const uint8_t *)trimmed, strlen(trimmed)))
-		return NULL;
-	/* Folding may make a text that folds further. A key that is not its own key would give one person two counters, so fold until it rests. */
+	g_autofree char *current = g_strdup(typed);
+	/* Folding may make a text that folds further. A key that is not its own key would give one person two counters, so fold until it rests.
+	 * Folding removes no character, so one look at the result sees whatever must not enter. */
 	for (int pass = 0; pass < PASSES_MAX; pass++) {
-		g_autofree char *folded = fold_once(trimmed);
+		g_autofree char *folded = fold_once(current);
 		if (!folded || !*folded || strlen(folded) > LOGIN_MAX || !login_text_is_fit((const uint8_t *)folded, strlen(folded)))
 			return NULL;
-		if (strcmp(folded, trimmed) == 0)
+		if (strcmp(folded, current) == 0)
 			return g_steal_pointer(&folded);
-		g_free(trimmed);
-		trimmed = g_steal_pointer(&folded);
+		g_free(current);
+		current = g_steal_pointer(&folded);
 	}
 	return NULL;
 }
 
 struct secret *text_password(const char *typed, size_t length, size_t max_bytes)
 {
-	if (!typed || length == 0 || length > max_bytes || !g_utf8_validate_len(typed, length, NULL) || memchr(typed, '\0', length))
+	if (!typed || length == 0 || length > max_bytes || !g_utf8_validate_len(typed, length, NULL)) /* NUL too */
 		return NULL;
 	size_t mapped_length = 0, normal_length = 0;
 	uint8_t *mapped = map_spaces((const uint8_t *)typed, length, &mapped_length);

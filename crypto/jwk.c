@@ -64,14 +64,13 @@ static EVP_PKEY *pkey_build(const char *type, OSSL_PARAM_BLD *builder, bool is_p
 	return pkey;
 }
 
-/* A public key is checked for itself, a private one against the public one it came with. */
-static EVP_PKEY *pkey_checked(EVP_PKEY *pkey, bool is_private)
+/* The private half must belong to the public one it came with. (A point off the curve has been refused by EVP_PKEY_fromdata.) */
+static EVP_PKEY *pkey_paired(EVP_PKEY *pkey)
 {
 	EVP_PKEY_CTX *context = pkey ? EVP_PKEY_CTX_new_from_pkey(NULL, pkey, NULL) : NULL;
-	bool sound = context && EVP_PKEY_public_check(context) == 1 && (!is_private || EVP_PKEY_pairwise_check(context) == 1);
-	EVP_PKEY_CTX_free(context);
-	if (!sound)
+	if (!context || EVP_PKEY_pairwise_check(context) != 1)
 		g_clear_pointer(&pkey, EVP_PKEY_free);
+	EVP_PKEY_CTX_free(context);
 	return pkey;
 }
 
@@ -94,7 +93,7 @@ static EVP_PKEY *ec_read(const json_t *jwk, bool is_private)
 	}
 	OSSL_PARAM_BLD_free(builder);
 	BN_clear_free(d);
-	return pkey_checked(pkey, is_private);
+	return is_private ? pkey_paired(pkey) : pkey;
 }
 
 static bool rsa_members_push(const json_t *jwk, const struct member *members, size_t count, OSSL_PARAM_BLD *builder, GPtrArray *numbers)
@@ -120,12 +119,11 @@ static EVP_PKEY *rsa_read(const json_t *jwk, bool is_private)
 	g_autoptr(GPtrArray) numbers = g_ptr_array_new_with_free_func(number_free);
 	OSSL_PARAM_BLD *builder = OSSL_PARAM_BLD_new();
 	EVP_PKEY *pkey = NULL;
-	/* Size and exponent are checked (jose_key_around) before any costly test of the modulus. */
 	if (rsa_members_push(jwk, rsa_public, G_N_ELEMENTS(rsa_public), builder, numbers) &&
 	    (!is_private || rsa_members_push(jwk, rsa_private, G_N_ELEMENTS(rsa_private), builder, numbers)))
 		pkey = pkey_build("RSA", builder, is_private);
 	OSSL_PARAM_BLD_free(builder);
-	return is_private ? pkey_checked(pkey, true) : pkey;
+	return is_private ? pkey_paired(pkey) : pkey;
 }
 
 static EVP_PKEY *okp_read(const json_t *jwk, bool is_private)

@@ -72,13 +72,13 @@ void jws_free(struct jws *jws)
 	g_free(jws);
 }
 
-/* Finds the two dots; false when there are more or fewer, or an empty part. */
+/* Finds the two dots; false when there are fewer, or an empty part. A third one is refused as no base64url character of the signature. */
 static bool parts_find(struct jws *jws, size_t length, size_t *ret_header_length)
 {
 	const char *text = jws->text, *end = text + length;
 	const char *first = memchr(text, '.', length);
 	const char *second = first ? memchr(first + 1, '.', (size_t)(end - first - 1)) : NULL;
-	if (!second || first == text || second == first + 1 || second + 1 == end || memchr(second + 1, '.', (size_t)(end - second - 1)))
+	if (!second || first == text || second == first + 1 || second + 1 == end)
 		return false;
 	*ret_header_length = (size_t)(first - text);
 	jws->payload_at = *ret_header_length + 1;

@@ -7,6 +7,7 @@
 #include "base/schema.h"
 #include "base/url.h"
 
+#include <arpa/inet.h>
 #include <string.h>
 
 #ifdef PASSERELLE_TEST_BUILD
@@ -38,9 +39,16 @@ static bool address_split(const char *text, char **ret_host, unsigned *ret_port)
 	return true;
 }
 
+/* Literals, and the one name that RFC 6761 ties to them: any other could mean another address tomorrow, and "127.evil.example" begins like one. */
 static bool host_is_loopback(const char *host)
 {
-	return g_str_has_prefix(host, "127.") || strcmp(host, "::1") == 0 || strcmp(host, "localhost") == 0;
+	struct in_addr four;
+	struct in6_addr six;
+	if (strcmp(host, "localhost") == 0)
+		return true;
+	if (inet_pton(AF_INET, host, &four) == 1)
+		return ntohl(four.s_addr) >> 24 == 127;
+	return inet_pton(AF_INET6, host, &six) == 1 && IN6_IS_ADDR_LOOPBACK(&six);
 }
 
 /* One item of the list. */

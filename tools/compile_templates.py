@@ -32,6 +32,8 @@ VALUE_ATTRIBUTES = {"value", "lang", "title", "alt", "content", "placeholder"}
 FORBIDDEN_ELEMENTS = {"script", "iframe", "object", "embed", "base", "textarea", "noscript", "template", "plaintext", "xmp", "frame"}
 FORBIDDEN_ATTRIBUTES = {"style", "srcdoc", "formaction", "src", "srcset", "http-equiv", "ping", "target", "background", "data", "xlink:href", "nonce"}
 VOID_ELEMENTS = {"meta", "link", "input", "br", "hr", "img", "path", "circle", "rect"}
+PLACES = {"style": "<style>", "between": "a tag, outside a quoted attribute", "before value": "an unquoted attribute", "attribute name": "an attribute's name",
+          "name": "a tag's name"}
 STYLE_BYTES_MAX = 6 * 1024
 VALUE_HELD = "{{value}}"
 
@@ -59,6 +61,7 @@ class Html:
     """Where in the document the next character lands."""
 
     def __init__(self):
+        self.closing = False
         self.state = TEXT          # TEXT TITLE STYLE, or within a tag: "name" "between" "attribute name" "before value" "value"
         self.tag = self.attribute = self.quote = self.value = ""
         self.open = []
@@ -92,8 +95,9 @@ class Html:
 
     def on_name(self, char):
         if char in "!?" and not self.tag:
-            self.state = "between" if char == "!" else self.refuse("processing instruction")
-            self.tag = "!"
+            if char == "?":
+                raise Refused("a processing instruction")
+            self.state, self.tag = "between", "!"
         elif char == "/" and not self.tag:
             self.closing = True
         elif char.isspace() or char in "/>":
@@ -107,9 +111,6 @@ class Html:
             self.tag += char.lower()
         else:
             raise Refused("tag name")
-
-    def refuse(self, what):
-        raise Refused(what)
 
     def on_between(self, char):
         if self.separate and not char.isspace() and char not in "/>":
@@ -172,8 +173,7 @@ class Html:
         if self.state in (TEXT, TITLE):
             return self.state
         if self.state != "value":
-            raise Refused("a value may not stand in %s" % {"style": "<style>", "between": "a tag, outside a quoted attribute", "before value": "an unquoted attribute",
-                                                           "attribute name": "an attribute's name", "name": "a tag's name"}[self.state])
+            raise Refused("a value may not stand in " + PLACES[self.state])
         if self.attribute in URL_ATTRIBUTES:
             if self.value:
                 raise Refused("in %s a value must be the whole address" % self.attribute)
@@ -412,10 +412,12 @@ def source_write(arguments, templates, style, messages, french):
         out.write("\n".join(lines) + "\n")
 
 
-def pot_write(messages):
-    print('msgid ""\nmsgstr ""\n"Content-Type: text/plain; charset=UTF-8\\n"\n"Content-Transfer-Encoding: 8bit\\n"')
+def pot_text(messages):
+    lines = ['msgid ""', 'msgstr ""', '"Project-Id-Version: passerelle\\n"', '"MIME-Version: 1.0\\n"', '"Content-Type: text/plain; charset=UTF-8\\n"',
+             '"Content-Transfer-Encoding: 8bit\\n"']
     for text, places in messages.items():
-        print("\n#: %s\nmsgid %s\nmsgstr \"\"" % (" ".join(places), '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'))
+        lines += ["", "#: " + " ".join(places), 'msgid "%s"' % text.replace("\\", "\\\\").replace('"', '\\"'), 'msgstr ""']
+    return "\n".join(lines) + "\n"
 
 
 def main():
@@ -430,7 +432,7 @@ def main():
         templates = [Template(path).compile() for path in arguments.templates]
         messages = messages_of(templates, texts_read(arguments.texts))
         if arguments.verb == "pot":
-            pot_write(messages)
+            sys.stdout.write(pot_text(messages))
             return 0
         french = po_read(arguments.po)
         translations_check(messages, french, arguments.po)

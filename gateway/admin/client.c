@@ -19,7 +19,7 @@ static bool list_run(struct command *command, GError **error)
 	g_autoptr(json_t) list = json_array();
 	g_autoptr(tenant_t) tenant = command_tenant(command, error);
 	struct unit *unit = tenant ? command_reader(command, error) : NULL;
-	if (!unit || !client_list(unit, tenant->id, client_line, list, error))
+	if (!unit || !client_list(unit, tenant->id, client_line, list, error) || !command_note_read(command, tenant, "client list", error))
 		return false;
 	print_list(command, list, columns);
 	return true;
@@ -60,7 +60,7 @@ static bool show_run(struct command *command, GError **error)
 {
 	g_auto(client_act_t) act = { 0 };
 	g_autoptr(client_t) client = NULL;
-	if (!client_choose(command, &act, &client, error))
+	if (!client_choose(command, &act, &client, error) || !command_note_read(command, act.tenant, "client show", error))
 		return false;
 	g_autoptr(json_t) object = client_declared(client, false);
 	g_autoptr(json_t) secrets = json_array();

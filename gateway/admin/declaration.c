@@ -89,6 +89,10 @@ static void client_grants_check(struct declaration *declaration, const struct de
 static void client_defaults_fill(json_t *settings)
 {
 	bool is_public = g_strcmp0(json_string_at(settings, "token_endpoint_auth_method"), "none") == 0;
+	/* A service that only asks about tokens has nowhere to be sent back to, and gets none itself. */
+	if (!json_object_get(settings, "grant_types"))
+		json_object_set_new(settings, "grant_types",
+		                    json_array_size(json_object_get(settings, "redirect_uris")) ? json_pack("[s]", "authorization_code") : json_array());
 	bool code = json_array_has(json_object_get(settings, "grant_types"), "authorization_code");
 	if (!json_object_get(settings, "refresh_token_rotation"))
 		json_object_set_new(settings, "refresh_token_rotation", json_boolean(is_public));

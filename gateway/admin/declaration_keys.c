@@ -375,7 +375,7 @@ const struct key_rule client_keys[] = {
 	{ .name = "application_type", .type = KEY_CHOICE, .choices = "web|native", .standard = "web", .description = "A web server, or a program on a device." },
 	{ .name = "redirect_uris", .type = KEY_STRINGS, .standard = "[]", .description = "Where codes are sent." },
 	{ .name = "post_logout_redirect_uris", .type = KEY_STRINGS, .standard = "[]", .description = "Where browsers go after signing out." },
-	{ .name = "grant_types", .type = KEY_STRINGS, .standard = "[authorization_code]", .check = grants_check, .description = "Grants it may use." },
+	{ .name = "grant_types", .type = KEY_STRINGS, .check = grants_check, .description = "Grants it may use; default: authorization_code where it has redirect_uris." },
 	{ .name = "scope", .type = KEY_SCOPE, .check = scope_check, .description = "Scopes it may ask for." },
 	{ .name = "resources", .type = KEY_STRINGS, .standard = "[]", .check = resource_check, .description = "What its tokens may be for." },
 	{ .name = "access_token_format", .type = KEY_CHOICE, .choices = "jwt|opaque", .standard = "jwt", .description = "Form of its access tokens." },

@@ -37,7 +37,7 @@ static bool list_run(struct command *command, GError **error)
 	g_autoptr(json_t) list = json_array();
 	g_autoptr(tenant_t) tenant = command_tenant(command, error);
 	struct unit *unit = tenant ? command_reader(command, error) : NULL;
-	if (!unit || !key_list(unit, tenant->id, key_line, list, error))
+	if (!unit || !key_list(unit, tenant->id, key_line, list, error) || !command_note_read(command, tenant, "key list", error))
 		return false;
 	print_list(command, list, columns);
 	return true;

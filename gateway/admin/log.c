@@ -164,8 +164,9 @@ static bool follow_run(struct command *command, GError **error)
 {
 	g_auto(log_query_t) query = { .filter = { .oldest_first = true, .limit = 1000 } };
 	struct log_tip tip = { 0 };
-	if (!query_read(command, &query, error) || !command_note_read(command, query.tenant, "log follow", error) ||
-	    !log_last(query.unit, query.tenant->id, store_node(command->store), &tip, error))
+	/* The end of the log first, then the record of this reading: it is the first row that is shown, and says that following has begun. */
+	if (!query_read(command, &query, error) || !log_last(query.unit, query.tenant->id, store_node(command->store), &tip, error) ||
+	    !command_note_read(command, query.tenant, "log follow", error))
 		return false;
 	struct row_printing printing = { .tenant = query.tenant, .json = command->json, .last_seq = tip.seq, .last_ms = command->now_ms };
 	while (true) {
@@ -268,6 +269,16 @@ static void explanation_print(const json_t *row)
 	field_print(row, "advice", "what to do");
 }
 
+/* One object: the last record, in which the request ended; with all of them under "records" where the reference has several. */
+static void explanation_print_json(const struct command *command, const json_t *list)
+{
+	size_t count = json_array_size(list);
+	g_autoptr(json_t) object = json_copy(json_array_get(list, count - 1));
+	if (count > 1)
+		json_object_set_new(object, "records", json_deep_copy(list));
+	print_object(command, object);
+}
+
 static bool show_run(struct command *command, GError **error)
 {
 	g_autoptr(json_t) list = json_array();
@@ -281,14 +292,14 @@ static bool show_run(struct command *command, GError **error)
 		return false;
 	if (json_array_size(list) == 0)
 		return fail(error, ERROR_NOT_FOUND, "tenant %s has no record with the reference %s", tenant->name, command_word(command, 0));
+	if (command->json) {
+		explanation_print_json(command, list);
+		return true;
+	}
 	size_t i;
 	json_t *row;
-	json_array_foreach(list, i, row) {
-		if (!command->json)
-			explanation_print(row);
-		else if (i == json_array_size(list) - 1)
-			print_object(command, json_array_size(list) == 1 ? row : list);
-	}
+	json_array_foreach(list, i, row)
+		explanation_print(row);
 	return true;
 }
 

@@ -34,7 +34,7 @@ static struct tenant *tenant_named(struct command *command, GError **error)
 static bool show_run(struct command *command, GError **error)
 {
 	g_autoptr(tenant_t) tenant = tenant_named(command, error);
-	if (!tenant)
+	if (!tenant || !command_note_read(command, tenant, "tenant show", error))
 		return false;
 	g_autoptr(json_t) object = tenant_declared(tenant, command->setting->base_url);
 	json_object_set_new(object, "issuer", json_string(tenant->issuer));

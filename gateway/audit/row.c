@@ -69,7 +69,7 @@ static bool username_is_ours(const struct tenant *tenant, const char *login_key)
 	size_t index;
 	json_t *domain;
 
-	if (!at || at == login_key || strchr(at + 1, '@') || strpbrk(login_key, " \t"))
+	if (!at || at == login_key || strpbrk(login_key, " \t"))
 		return false;
 	json_array_foreach(domains, index, domain) {
 		const char *name = domain_name(domain);

@@ -13,7 +13,8 @@ struct peers {
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
 	pthread_t reaper;
-	bool stopping;
+	bool stopping, acceptor_rests;
+	struct http_server *server;
 	struct peer *first;
 	unsigned count;
 	uint64_t timeouts;
@@ -40,22 +41,6 @@ static uint64_t address_key(const struct sockaddr *address)
 	return key ? key : 1; /* ::1 is in the zero network */
 }
 
-enum MHD_Result peer_admit(void *data, const struct sockaddr *address, socklen_t length)
-{
-	struct http_server *server = data;
-	struct peers *peers = server->peers;
-	(void)length;
-	uint64_t key = address ? address_key(address) : 0;
-	pthread_mutex_lock(&peers->lock);
-	bool admitted = peers->count < server->options.connections;
-	if (admitted && key) {
-		struct tally *tally = g_hash_table_lookup(peers->by_address, &key);
-		admitted = !tally || tally->count < server->options.per_address;
-	}
-	pthread_mutex_unlock(&peers->lock);
-	return admitted ? MHD_YES : MHD_NO;
-}
-
 static void tally_add(struct peers *peers, uint64_t key)
 {
 	struct tally *tally = g_hash_table_lookup(peers->by_address, &key);
@@ -74,7 +59,49 @@ static void tally_remove(struct peers *peers, uint64_t key)
 		g_hash_table_remove(peers->by_address, &key);
 }
 
-static void peer_open(struct http_server *server, struct MHD_Connection *connection, void **socket_context)
+bool peers_has_room(struct peers *peers)
+{
+	pthread_mutex_lock(&peers->lock);
+	bool room = peers->count < peers->server->options.connections;
+	peers->acceptor_rests = !room;
+	pthread_mutex_unlock(&peers->lock);
+	return room;
+}
+
+bool peers_admit(struct peers *peers, const struct sockaddr *address)
+{
+	uint64_t key = address_key(address);
+	pthread_mutex_lock(&peers->lock);
+	struct tally *tally = key ? g_hash_table_lookup(peers->by_address, &key) : NULL;
+	bool admitted = !tally || tally->count < peers->server->options.per_address;
+	if (admitted) {
+		peers->count++;
+		if (key)
+			tally_add(peers, key);
+	}
+	pthread_mutex_unlock(&peers->lock);
+	return admitted;
+}
+
+/* With the lock held. True when the acceptor waits for this place. */
+static bool release(struct peers *peers, uint64_t key)
+{
+	bool awaited = peers->acceptor_rests;
+	peers->acceptor_rests = false;
+	peers->count--;
+	if (key)
+		tally_remove(peers, key);
+	return awaited;
+}
+
+void peers_release(struct peers *peers, const struct sockaddr *address)
+{
+	pthread_mutex_lock(&peers->lock);
+	release(peers, address_key(address));
+	pthread_mutex_unlock(&peers->lock);
+}
+
+struct peer *peer_open(struct http_server *server, struct MHD_Connection *connection)
 {
 	struct peers *peers = server->peers;
 	struct peer *peer = g_new0(struct peer, 1);
@@ -82,28 +109,26 @@ static void peer_open(struct http_server *server, struct MHD_Connection *connect
 	peer->first = true;
 	peer->fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
 	const struct sockaddr *address = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
-	peer->address.any.sa_family = address ? address->sa_family : AF_UNSPEC;
-	if (address && address->sa_family == AF_INET)
+	peer->address.any.sa_family = address->sa_family;
+	if (address->sa_family == AF_INET)
 		peer->address.v4 = *(const struct sockaddr_in *)(const void *)address;
-	else if (address && address->sa_family == AF_INET6)
+	else if (address->sa_family == AF_INET6)
 		peer->address.v6 = *(const struct sockaddr_in6 *)(const void *)address;
-	peer->address_key = address ? address_key(address) : 0;
+	peer->address_key = address_key(address);
 	peer_deadline(peer, clock_monotonic_ms() + server->options.head_ms);
 	request_init(&peer->request, peer);
-	*socket_context = peer;
 	pthread_mutex_lock(&peers->lock);
 	peer->next = peers->first;
 	if (peer->next)
 		peer->next->previous = peer;
 	peers->first = peer;
-	peers->count++;
-	if (peer->address_key)
-		tally_add(peers, peer->address_key);
 	pthread_mutex_unlock(&peers->lock);
+	return peer;
 }
 
-static void peer_close(struct http_server *server, struct peer *peer)
+void peer_close(struct peer *peer)
 {
+	struct http_server *server = peer->server;
 	struct peers *peers = server->peers;
 	pthread_mutex_lock(&peers->lock);
 	if (peer->next)
@@ -112,20 +137,12 @@ static void peer_close(struct http_server *server, struct peer *peer)
 		peer->previous->next = peer->next;
 	else
 		peers->first = peer->next;
-	peers->count--;
-	if (peer->address_key)
-		tally_remove(peers, peer->address_key);
+	bool awaited = release(peers, peer->address_key);
 	pthread_mutex_unlock(&peers->lock);
 	request_reset(&peer->request);
 	g_free(peer);
-}
-
-void peer_notify(void *server, struct MHD_Connection *connection, void **socket_context, enum MHD_ConnectionNotificationCode code)
-{
-	if (code == MHD_CONNECTION_NOTIFY_STARTED)
-		peer_open(server, connection, socket_context);
-	else if (*socket_context)
-		peer_close(server, *socket_context);
+	if (awaited)
+		acceptor_wake(server->acceptor);
 }
 
 static void reap(struct peers *peers, int64_t now_ms)
@@ -157,6 +174,7 @@ struct peers *peers_new(struct http_server *server)
 {
 	const struct http_options *options = &server->options;
 	struct peers *peers = g_new0(struct peers, 1);
+	peers->server = server;
 	pthread_condattr_t monotonic;
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);

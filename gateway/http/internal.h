@@ -94,10 +94,9 @@ struct counters {
 } __attribute__((aligned(64)));
 
 struct listener {
-	int fd;                      /* -1 once libmicrohttpd gave it back and it was closed */
+	int fd;                      /* -1 once closed */
 	char *address;
 	char *unix_path;             /* removed at the end */
-	struct MHD_Daemon *daemon;
 };
 
 struct http_server {
@@ -107,6 +106,7 @@ struct http_server {
 	size_t listener_count;
 	struct workers *workers;
 	struct peers *peers;
+	struct acceptor *acceptor;
 	struct counters *counters;
 	size_t counters_size;
 	_Atomic size_t counters_used;
@@ -115,7 +115,9 @@ struct http_server {
 
 /* server.c */
 struct counters *counters_mine(struct http_server *server);
-/* A thread with every signal blocked: signals are the main thread's. */
+/* Signals are the main thread's: every other thread is started between these two, or by thread_start. */
+void signals_block(void);
+void signals_restore(void);
 bool thread_start(pthread_t *thread, const char *name, void *(*run)(void *), void *data);
 static inline void count(_Atomic uint64_t *counter)
 {
@@ -124,12 +126,18 @@ static inline void count(_Atomic uint64_t *counter)
 
 /* listen.c */
 bool listener_open(struct listener *listener, const char *where, GError **error);
-bool listener_start(struct listener *listener, struct http_server *server, GError **error);
-unsigned listener_threads(const struct http_options *options);
-/* Stops accepting; what is open goes on. */
-void listener_quiesce(struct listener *listener);
-/* Only without suspended connections: libmicrohttpd aborts the process otherwise. */
+/* New clients are refused from here on. */
 void listener_close(struct listener *listener);
+
+/* accept.c */
+size_t acceptor_loops(const struct http_options *options);
+struct acceptor *acceptor_new(struct http_server *server, GError **error);
+bool acceptor_start(struct acceptor *acceptor, GError **error);
+/* A place was freed; may be called from any thread. */
+void acceptor_wake(struct acceptor *acceptor);
+void acceptor_stop(struct acceptor *acceptor);
+/* Only without suspended connections: libmicrohttpd aborts the process otherwise. Takes NULL. */
+void acceptor_free(struct acceptor *acceptor);
 
 /* deadlines.c */
 struct peers *peers_new(struct http_server *server);
@@ -137,8 +145,12 @@ void peers_free(struct peers *peers);
 void peers_figures(struct peers *peers, struct http_figures *figures);
 /* Shuts every socket down, whatever its deadline. */
 void peers_shutdown(struct peers *peers);
-enum MHD_Result peer_admit(void *server, const struct sockaddr *address, socklen_t length);
-void peer_notify(void *server, struct MHD_Connection *connection, void **socket_context, enum MHD_ConnectionNotificationCode code);
+bool peers_has_room(struct peers *peers);
+/* Counts a connection in, before libmicrohttpd has it. False: that address has its share. */
+bool peers_admit(struct peers *peers, const struct sockaddr *address);
+void peers_release(struct peers *peers, const struct sockaddr *address);
+struct peer *peer_open(struct http_server *server, struct MHD_Connection *connection);
+void peer_close(struct peer *peer);
 static inline void peer_deadline(struct peer *peer, int64_t deadline_ms)
 {
 	atomic_store_explicit(&peer->deadline_ms, deadline_ms, memory_order_relaxed);
@@ -148,8 +160,8 @@ static inline void peer_deadline(struct peer *peer, int64_t deadline_ms)
 struct workers *workers_start(struct http_server *server, GError **error);
 /* Suspends the connection and queues the request; false, and nothing done, when the queue is full. */
 bool workers_offer(struct workers *workers, struct request *request);
-/* Sheds all that is still queued. */
-void workers_flush(struct workers *workers);
+/* Sheds what is queued, and from here on all that is offered. */
+void workers_close(struct workers *workers);
 void workers_stop(struct workers *workers);
 
 /* exchange.c: libmicrohttpd's callbacks, and the two ends that workers share with them */

@@ -1,25 +1,13 @@
-/* Where we listen, and libmicrohttpd's start: one daemon an address, each on a socket that we made, so that port 0, unix sockets and socket
- * activation are one path.
- *
- * libmicrohttpd 0.9.75 freezes a thread on which exactly 128 connections are ready at once: its epoll loop takes 128 events, and when it gets
- * them all it waits again before it serves them. So a thread never has more than THREAD_CONNECTIONS (plus its listen and wake-up descriptors).
- */
+/* The sockets we listen on: TCP, unix, or inherited from a supervisor. Accepting is accept.c's. */
 #include "gateway/http/internal.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-#define THREAD_CONNECTIONS 120
 #define BACKLOG 1024
-
-unsigned listener_threads(const struct http_options *options)
-{
-	return (options->connections + THREAD_CONNECTIONS - 1) / THREAD_CONNECTIONS;
-}
 
 static bool fail_errno(GError **error, const char *where, const char *what)
 {
@@ -126,56 +114,12 @@ bool listener_open(struct listener *listener, const char *where, GError **error)
 	return open_tcp(listener, where, error);
 }
 
-/* The guard works on the URI as sent; decoding it in place would only cost. */
-static size_t unescape_nothing(void *data, struct MHD_Connection *connection, char *text)
-{
-	(void)data;
-	(void)connection;
-	return strlen(text);
-}
-
-bool listener_start(struct listener *listener, struct http_server *server, GError **error)
-{
-	unsigned threads = listener_threads(&server->options);
-	/* A pool of one is not a pool to libmicrohttpd: it ignores the number, with a warning. */
-	struct MHD_OptionItem pool[] = { { threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, (intptr_t)threads, NULL }, { MHD_OPTION_END, 0, NULL } };
-	sigset_t all, before;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	listener->daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, peer_admit, server, exchange_step, server,
-		MHD_OPTION_LISTEN_SOCKET, (MHD_socket)listener->fd,
-		MHD_OPTION_CONNECTION_LIMIT, server->options.connections,
-		MHD_OPTION_CONNECTION_MEMORY_LIMIT, server->options.header_bytes,
-		MHD_OPTION_CONNECTION_TIMEOUT, 0U, /* it is an inactivity time-out; the reaper's are absolute */
-		MHD_OPTION_STRICT_FOR_CLIENT, 1,
-		MHD_OPTION_UNESCAPE_CALLBACK, unescape_nothing, NULL,
-		MHD_OPTION_NOTIFY_CONNECTION, peer_notify, server,
-		MHD_OPTION_URI_LOG_CALLBACK, exchange_open, server,
-		MHD_OPTION_NOTIFY_COMPLETED, exchange_close, server,
-		MHD_OPTION_ARRAY, pool,
-		MHD_OPTION_END);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return listener->daemon || fail(error, ERROR_INTERNAL, "cannot listen on %s: libmicrohttpd did not start", listener->address);
-}
-
-void listener_quiesce(struct listener *listener)
-{
-	if (!listener->daemon || listener->fd < 0)
-		return;
-	MHD_quiesce_daemon(listener->daemon);
-	close(listener->fd);
-	listener->fd = -1;
-}
-
 void listener_close(struct listener *listener)
 {
-	listener_quiesce(listener);
-	if (listener->daemon)
-		MHD_stop_daemon(listener->daemon);
 	if (listener->fd >= 0)
 		close(listener->fd);
+	listener->fd = -1;
 	if (listener->unix_path)
 		unlink(listener->unix_path);
-	g_free(listener->unix_path);
-	g_free(listener->address);
+	g_clear_pointer(&listener->unix_path, g_free);
 }

@@ -1,11 +1,12 @@
 /* Start, figures and stop.
  *
- *   running ─→ draining: listen sockets closed, every answer says Connection: close
- *           ─→ forced (after within_ms): the queue is shed, sockets are shut down, handlers at work are awaited
+ *   running ─→ draining: nothing new is accepted, every answer says Connection: close
+ *           ─→ closed (nothing under way, or after within_ms): no worker takes anything more, sockets are shut down, handlers at work are awaited
  *           ─→ stopped
  *
- * libmicrohttpd aborts the process when it is stopped with a suspended connection, so the last step waits until no request is under way.
- * A handler ends by its own deadline; that is the longest such a stop can take.
+ * libmicrohttpd aborts the process when it is stopped with a suspended connection. So the last step comes only when no request is under way
+ * *and* none that begins can be suspended any more: a kept connection may send its next request at any moment. A handler ends by its own deadline;
+ * that is the longest such a stop can take.
  */
 #include "gateway/http/internal.h"
 #include "base/clock.h"
@@ -16,6 +17,7 @@
 #include <time.h>
 
 #define POLL_MS 2
+#define CUT_MS 50
 
 static unsigned value_or(unsigned value, unsigned otherwise)
 {
@@ -36,13 +38,25 @@ static void options_fill(struct http_options *options)
 	options->queue_ms = options->queue_ms ? options->queue_ms : 100;
 }
 
+static _Thread_local sigset_t signals_before;
+
+void signals_block(void)
+{
+	sigset_t all;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &signals_before);
+}
+
+void signals_restore(void)
+{
+	pthread_sigmask(SIG_SETMASK, &signals_before, NULL);
+}
+
 bool thread_start(pthread_t *thread, const char *name, void *(*run)(void *), void *data)
 {
-	sigset_t all, before;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
+	signals_block();
 	int failed = pthread_create(thread, NULL, run, data);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	signals_restore();
 	if (!failed)
 		pthread_setname_np(*thread, name);
 	return !failed;
@@ -64,25 +78,31 @@ struct counters *counters_mine(struct http_server *server)
 
 static void server_free(struct http_server *server)
 {
-	for (size_t i = 0; i < server->listener_count; i++)
-		listener_close(&server->listeners[i]);
+	acceptor_free(server->acceptor);
 	workers_stop(server->workers);
 	peers_free(server->peers);
+	for (size_t i = 0; i < server->listener_count; i++) {
+		listener_close(&server->listeners[i]);
+		g_free(server->listeners[i].address);
+	}
 	g_free(server->listeners);
 	free(server->counters);
 	g_free(server);
 }
 
-/* Every socket is had before the first one is served, so that a start that fails has answered nobody. */
-static bool listeners_start(struct http_server *server, GError **error)
+static bool listeners_open(struct http_server *server, GError **error)
 {
 	for (size_t i = 0; i < server->listener_count; i++)
 		if (!listener_open(&server->listeners[i], server->options.listen[i], error))
 			return false;
-	for (size_t i = 0; i < server->listener_count; i++)
-		if (!listener_start(&server->listeners[i], server, error))
-			return false;
 	return true;
+}
+
+/* Everything is there before the first client is accepted, so that a start that fails has answered nobody. */
+static bool server_run(struct http_server *server, GError **error)
+{
+	return listeners_open(server, error) && (server->workers = workers_start(server, error)) && (server->acceptor = acceptor_new(server, error)) &&
+	       acceptor_start(server->acceptor, error);
 }
 
 static struct counters *counters_new(size_t size)
@@ -106,21 +126,17 @@ struct http_server *http_server_start(const struct http_options *options, const 
 	for (size_t i = 0; i < server->listener_count; i++)
 		server->listeners[i].fd = -1;
 	/* libmicrohttpd's threads, and those of ours that shed: the workers, the queue's clock and the one that stops the server. */
-	server->counters_size = server->listener_count * listener_threads(&server->options) + server->options.worker_threads + 2;
+	server->counters_size = acceptor_loops(&server->options) + server->options.worker_threads + 2;
 	server->counters = counters_new(server->counters_size);
 	if (!guard_knows_library())
 		log_line(LOG_LEVEL_WARNING, "http.library", "version", MHD_get_version(), "detail",
 			"not the libmicrohttpd this was measured with: bare LF, folded headers and NUL are left to its own checks", NULL);
 	server->peers = peers_new(server);
-	server->workers = workers_start(server, error);
-	bool started = server->workers && listeners_start(server, error);
+	bool started = server_run(server, error);
 	server->options.listen = NULL; /* borrowed for the start only */
 	if (started)
 		return server;
-	if (server->workers)
-		http_server_stop(server, 0);
-	else
-		server_free(server);
+	server_free(server);
 	return NULL;
 }
 
@@ -169,14 +185,14 @@ void http_server_stop(struct http_server *server, int64_t within_ms)
 	if (!server)
 		return;
 	atomic_store(&server->draining, true);
+	acceptor_stop(server->acceptor);
 	for (size_t i = 0; i < server->listener_count; i++)
-		listener_quiesce(&server->listeners[i]);
-	if (!wait_quiet(server, clock_monotonic_ms() + within_ms)) {
+		listener_close(&server->listeners[i]);
+	if (!wait_quiet(server, clock_monotonic_ms() + within_ms))
 		log_line(LOG_LEVEL_WARNING, "http.stop", "detail", "requests were still under way at the end of the drain; their connections are cut", NULL);
-		workers_flush(server->workers);
-		do
-			peers_shutdown(server->peers);
-		while (!wait_quiet(server, clock_monotonic_ms() + 50));
-	}
+	workers_close(server->workers);
+	do
+		peers_shutdown(server->peers);
+	while (!wait_quiet(server, clock_monotonic_ms() + CUT_MS));
 	server_free(server);
 }

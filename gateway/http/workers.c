@@ -14,7 +14,7 @@ struct workers {
 	struct http_server *server;
 	pthread_mutex_t lock;
 	pthread_cond_t work, clock;
-	bool stopping, clock_sleeps;
+	bool closed, stopping, clock_sleeps;
 	unsigned idle;
 	struct request **queue; /* a ring; the oldest, whose deadline comes first, at `head` */
 	size_t head, queued, room;
@@ -34,7 +34,7 @@ static struct request *queue_pop(struct workers *workers)
 bool workers_offer(struct workers *workers, struct request *request)
 {
 	pthread_mutex_lock(&workers->lock);
-	bool taken = workers->queued < workers->room && !workers->stopping;
+	bool taken = workers->queued < workers->room && !workers->closed;
 	if (taken) {
 		/* From here on the request is the pool's: a worker may have answered before this function returns. */
 		request->stage = STAGE_WORKING;
@@ -146,9 +146,11 @@ struct workers *workers_start(struct http_server *server, GError **error)
 	return NULL;
 }
 
-void workers_flush(struct workers *workers)
+/* Under the lock, so that every request that was taken before has been counted as begun when this returns. */
+void workers_close(struct workers *workers)
 {
 	pthread_mutex_lock(&workers->lock);
+	workers->closed = true;
 	while (workers->queued) {
 		struct request *request = queue_pop(workers);
 		pthread_mutex_unlock(&workers->lock);

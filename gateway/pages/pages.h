@@ -25,7 +25,7 @@ struct page_sign_in {
 	const char *username;     /* to show again, NULL */
 	/* NULL, or what to say above the form: "wrong" (name or password wrong: one text for unknown, wrong, disabled, locked), "busy", "again" */
 	const char *problem;
-	const char *cancel_url;   /* NULL: no cancel link */
+	bool may_cancel;          /* an application waits for an answer: a button named cancel, in a form of its own */
 };
 char *page_sign_in(const struct page_sign_in *facts);
 

@@ -25,7 +25,7 @@ static const char gone_find[] = "SELECT tenant FROM tenant_gone LIMIT 1";
 static const char gone_delete[] = "DELETE FROM tenant_gone WHERE tenant = $1";
 
 /* What a tenant owns, secrets and what signs people in first. */
-#define SWEEP(table, key) { "DELETE FROM " table " WHERE tenant = $1 AND " key " IN (SELECT " key " FROM " table " WHERE tenant = $1 LIMIT $2)" }
+#define SWEEP(table, key) { "DELETE FROM " table " WHERE tenant = $1 AND (" key ") IN (SELECT " key " FROM " table " WHERE tenant = $1 LIMIT $2)" }
 static const struct {
 	const char *sql;
 } sweeps[] = {
@@ -41,12 +41,12 @@ static const struct {
 	SWEEP("access_token", "digest"),
 	SWEEP("flow", "digest"),
 	SWEEP("credential", "account"),
-	SWEEP("link", "(provider, subject)"),
+	SWEEP("link", "provider, subject"),
 	SWEEP("account", "account"),
 	SWEEP("account_gone", "account"),
 	SWEEP("revoked_jti", "jti"),
 	SWEEP("throttle", "bucket"),
-	SWEEP("log_row", "(node, seq)"),
+	SWEEP("log_row", "node, seq"),
 	SWEEP("log_anchor", "node"),
 };
 

@@ -244,6 +244,7 @@ BAD = '''tenants:
     scope: openid nope offline_access
     resources: [https://no.example]
   - client_id: nowhere
+    grant_types: [authorization_code]
   - client_id: later
     token_endpoint_auth_method: private_key_jwt
     grant_types: ["urn:ietf:params:oauth:grant-type:device_code"]
@@ -468,6 +469,35 @@ def the_log_holds_acts_and_reads_and_no_secret():
 
 
 @test
+def every_read_of_a_tenants_data_is_recorded():
+	folder = applied()
+	reads = lambda: len(folder.run('log', 'export', '--event', 'log.read').splitlines())
+	before = reads()
+	for words in (['tenant', 'show'], ['user', 'list'], ['user', 'show', 'alice'], ['client', 'list'], ['client', 'show', 'wiki'], ['key', 'list'], ['export'],
+	              ['export', '--with-secrets'], ['log', 'list']):
+		folder.run(*words)
+		# The export that counts is a read too, and is recorded before it reads.
+		assert reads() == before + 2, words
+		before += 2
+
+
+@test
+def the_log_can_be_followed():
+	folder = applied()
+	follower = subprocess.Popen([PROGRAM, 'log', 'follow', '--json'], cwd=folder.path, stdout=subprocess.PIPE, text=True)
+	try:
+		assert json.loads(follower.stdout.readline())['event'] == 'log.read'
+		folder.run('user', 'add', 'fresh')
+		assert json.loads(follower.stdout.readline())['username'] == 'fresh'
+		folder.run('user', 'add', 'fresher')
+		assert json.loads(follower.stdout.readline())['username'] == 'fresher'
+	finally:
+		follower.terminate()
+		follower.wait()
+		follower.stdout.close()
+
+
+@test
 def no_key_is_made_against_a_store_that_has_data():
 	folder = applied()
 	key = folder.path / 'var/secret.key'
@@ -475,7 +505,7 @@ def no_key_is_made_against_a_store_that_has_data():
 	key.unlink()
 	for words in (['check'], ['user', 'list'], ['apply', '-f', '-']):
 		folder.run(*words, stdin=GOOD, status=1)
-		assert 'secret.key' in folder.error, folder.error
+		assert 'secret.key' in folder.error and 'backup' in folder.error, folder.error
 		assert not key.exists()
 	key.write_bytes(kept)
 	key.chmod(0o644)

@@ -147,7 +147,8 @@ static void test_replaced_person_is_found(void **state)
 	write_rows(bench);
 	chain_personal(&row, row.personal);
 	hex_encode(row.personal, DIGEST_SIZE, digest);
-	bench_tamper(bench, "UPDATE log_row SET account = NULL, username = 'mallory', ip = NULL, user_agent = NULL, personal_salt = zeroblob(16), personal = x'%s' WHERE seq = 2", digest);
+	bench_tamper(bench, "UPDATE log_row SET account = NULL, username = 'mallory', ip = NULL, user_agent = NULL, personal_salt = zeroblob(16), "
+	                    "personal = x'%s' WHERE seq = 2", digest);
 	assert_found(bench, bench->acme, 1, "record 2 ");
 }
 
@@ -180,7 +181,8 @@ static void test_text_moved_between_fields_is_found(void **state)
 static void test_changed_number_or_digest_is_found(void **state)
 {
 	const struct bench *bench = *state;
-	static const char *const changes[] = { "time_ms = time_ms + 1", "personal = zeroblob(32)", "prev_hash = zeroblob(32)", "hash = zeroblob(32)", "personal_salt = zeroblob(16)" };
+	static const char *const changes[] = { "time_ms = time_ms + 1", "personal = zeroblob(32)", "prev_hash = zeroblob(32)", "hash = zeroblob(32)",
+		"personal_salt = zeroblob(16)" };
 
 	for (size_t i = 0; i < G_N_ELEMENTS(changes); i++) {
 		bench_tamper(bench, "DELETE FROM log_row");
@@ -214,6 +216,60 @@ static void test_removed_beginning_is_found(void **state)
 	int64_t rows;
 	assert_false(bench_verify(bench, bench->acme, &rows, NULL));
 	assert_int_equal(rows, 0);
+}
+
+static void test_forged_anchor_is_found(void **state)
+{
+	const struct bench *bench = *state;
+
+	write_rows(bench);
+	bench_tamper(bench, "INSERT INTO log_anchor (tenant, node, tip_sealed) VALUES ('%s', 'n1', 'AAAA')", bench->acme->id);
+	int64_t rows = -1;
+	assert_false(bench_verify(bench, bench->acme, &rows, NULL));
+	assert_int_equal(rows, 0);
+}
+
+struct forgery {
+	const struct bench *bench;
+	int64_t seq, new_seq;
+};
+
+/* Changes one row and gives it the hash that fits, as somebody can who knows the recipe. */
+static bool forge_row(const struct log_row *row, void *data)
+{
+	const struct forgery *forgery = data;
+	static char denied[] = "denied";
+	struct log_row forged = *row;
+	char hash[DIGEST_SIZE * 2 + 1];
+
+	if (row->seq != forgery->seq)
+		return true;
+	forged.result = denied;
+	forged.seq = forgery->new_seq;
+	chain_hash(forgery->bench->acme->id, &forged, forged.hash);
+	hex_encode(forged.hash, DIGEST_SIZE, hash);
+	bench_tamper(forgery->bench, "UPDATE log_row SET result = 'denied', hash = x'%s', seq = %d WHERE seq = %d", hash, (int)forged.seq, (int)row->seq);
+	return false;
+}
+
+static void test_row_with_a_fitting_hash_is_found(void **state)
+{
+	const struct bench *bench = *state;
+
+	write_rows(bench);
+	bench_list(bench, bench->acme, forge_row, &(struct forgery) { bench, 2, 2 });
+	assert_found(bench, bench->acme, 2, "record 3 ");
+}
+
+/* A chain that begins at 9 has lost its beginning, however well its hashes fit. */
+static void test_number_with_a_fitting_hash_is_found(void **state)
+{
+	const struct bench *bench = *state;
+	struct audit_facts facts = bench_facts();
+
+	bench_write(bench, bench->acme, &facts, true);
+	bench_list(bench, bench->acme, forge_row, &(struct forgery) { bench, 1, 9 });
+	assert_found(bench, bench->acme, 0, "record 9 ");
 }
 
 static bool purge(struct unit *unit, void *data, GError **error)
@@ -424,12 +480,15 @@ static void test_record_that_cannot_be_kept_is_told(void **state)
 #define WITH_BENCH(test) cmocka_unit_test_setup_teardown(test, bench_setup, bench_teardown)
 
 static const struct CMUnitTest tests[] = {
-	WITH_BENCH(test_untouched_chain_verifies), WITH_BENCH(test_changed_text_is_found), WITH_BENCH(test_removed_text_is_found), WITH_BENCH(test_unset_and_empty_differ),
-	cmocka_unit_test(test_hash_covers_place_and_person), WITH_BENCH(test_replaced_person_is_found), cmocka_unit_test(test_golden_hash),
-	WITH_BENCH(test_text_moved_between_fields_is_found), WITH_BENCH(test_changed_number_or_digest_is_found), WITH_BENCH(test_removed_row_is_found),
-	WITH_BENCH(test_removed_beginning_is_found), WITH_BENCH(test_retention_is_not_a_fault), WITH_BENCH(test_swapped_rows_are_found), WITH_BENCH(test_inserted_row_is_found),
-	WITH_BENCH(test_moved_row_is_found), WITH_BENCH(test_erasing_a_person_keeps_the_chain), WITH_BENCH(test_salts_differ),
-	WITH_BENCH(test_tenants_are_blind_to_each_other), WITH_BENCH(test_nodes_have_chains_of_their_own), WITH_BENCH(test_concurrent_writers_make_one_chain),
+	WITH_BENCH(test_untouched_chain_verifies), WITH_BENCH(test_changed_text_is_found), WITH_BENCH(test_removed_text_is_found),
+	WITH_BENCH(test_unset_and_empty_differ), cmocka_unit_test(test_hash_covers_place_and_person),
+	WITH_BENCH(test_replaced_person_is_found), cmocka_unit_test(test_golden_hash), WITH_BENCH(test_text_moved_between_fields_is_found),
+	WITH_BENCH(test_changed_number_or_digest_is_found), WITH_BENCH(test_removed_row_is_found), WITH_BENCH(test_removed_beginning_is_found),
+	WITH_BENCH(test_forged_anchor_is_found), WITH_BENCH(test_row_with_a_fitting_hash_is_found),
+	WITH_BENCH(test_number_with_a_fitting_hash_is_found), WITH_BENCH(test_retention_is_not_a_fault),
+	WITH_BENCH(test_swapped_rows_are_found), WITH_BENCH(test_inserted_row_is_found), WITH_BENCH(test_moved_row_is_found),
+	WITH_BENCH(test_erasing_a_person_keeps_the_chain), WITH_BENCH(test_salts_differ), WITH_BENCH(test_tenants_are_blind_to_each_other),
+	WITH_BENCH(test_nodes_have_chains_of_their_own), WITH_BENCH(test_concurrent_writers_make_one_chain),
 	WITH_BENCH(test_append_shares_its_transaction), WITH_BENCH(test_record_that_cannot_be_kept_is_told),
 };
 

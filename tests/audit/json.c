@@ -100,11 +100,12 @@ static void test_no_injection(void **state)
 static void test_damaged_row_keeps_its_names(void **state)
 {
 	const struct bench *bench = *state;
-	struct log_row row = { .node = (char[]) { "n1" }, .client = (char[]) { "\xff" } };
+	struct log_row row = { .node = (char[]) { "n1" }, .client = (char[]) { "\xff" }, .acr = (char[]) { "" } };
 
 	g_autoptr(json_t) object = audit_row_json(bench->acme, &row);
 	assert_int_equal(json_object_size(object), 24);
 	assert_true(json_is_null(json_object_get(object, "client")));
+	assert_true(json_is_null(json_object_get(object, "acr")));
 }
 
 static bool keep_detail(const struct log_row *row, void *data)

@@ -33,6 +33,7 @@ static void reads_yaml_into_json(void **state)
 		{ "a: |\n  x\n  y\nb: >-\n  x\n  y\n", "{\"a\":\"x\\ny\\n\",\"b\":\"x y\"}" },
 		{ "{\"json\": [1, true, null, \"\\u00e9\"]}", "{\"json\":[1,true,null,\"é\"]}" },
 		{ "a:\nb: ~\nc: null\nd: ''\n", "{\"a\":null,\"b\":null,\"c\":null,\"d\":\"\"}" },
+		{ "'': 1\n", "{\"\":1}" },
 		{ "true: false\n1: 2\n", "{\"true\":false,\"1\":2}" },
 		{ "<<: {a: b}\n", "{\"<<\":{\"a\":\"b\"}}" },
 		{ "a: http://h:80/x#y\n", "{\"a\":\"http://h:80/x#y\"}" },
@@ -180,14 +181,16 @@ static void values_know_their_lines(void **state)
 static void shared_values_have_the_line_of_their_key(void **state)
 {
 	(void)state;
-	g_autoptr(document_t) document = parse("a: true\nb: false\nc:\n  a: true\n  b: ~\nd: x\n");
+	g_autoptr(document_t) document = parse("a: true\nb: false\nc:\n  a: true\n  b: ~\nd: x\ne: ~\n");
 	json_t *root = document_root(document), *c = json_object_get(root, "c");
 	assert_int_equal(document_member_line(document, root, "a"), 1);
 	assert_int_equal(document_member_line(document, root, "b"), 2);
 	assert_int_equal(document_member_line(document, c, "a"), 4);
 	assert_int_equal(document_member_line(document, c, "b"), 5);
 	assert_int_equal(document_member_line(document, root, "d"), 6);
+	assert_int_equal(document_member_line(document, root, "e"), 7);
 	assert_int_equal(document_member_line(document, c, "gone"), 3);
+	assert_int_equal(document_line(document, json_null()), 0);
 	assert_int_equal(document_line(document, json_object_get(root, "a")), 0);
 }
 
@@ -210,6 +213,7 @@ static void a_noted_line_is_known(void **state)
 	g_autoptr(json_t) made = json_integer(900);
 	assert_int_equal(document_line(document, made), 0);
 	document_note_line(document, made, 7);
+	document_note_line(document, made, 8);
 	document_note_line(document, json_true(), 9);
 	assert_int_equal(document_line(document, made), 7);
 	assert_int_equal(document_line(document, json_true()), 0);

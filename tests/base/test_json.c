@@ -70,6 +70,12 @@ static void depth_ends_at_32(void **state)
 static void depth_is_counted_outside_strings(void **state)
 {
 	(void)state;
+	g_autoptr(GString) wide = g_string_new("[[]");
+	for (int i = 0; i < 100; i++)
+		g_string_append(wide, ",[],{}");
+	g_string_append_c(wide, ']');
+	g_autoptr(json_t) list = parse(wide->str);
+	assert_int_equal(json_array_size(list), 201);
 	g_autofree char *brackets = g_strnfill(200, '['), *text = g_strdup_printf("[\"\\\"%s\",\"\\\\\"]", brackets);
 	g_autofree char *hidden = g_strdup_printf("[\"\\\\\",%s", brackets);
 	g_autoptr(json_t) value = parse(text);

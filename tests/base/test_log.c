@@ -146,6 +146,24 @@ static void text_format_quotes_values(void **state)
 	assert_int_equal(line[4], '-');
 }
 
+static void glib_levels_become_ours(void **state)
+{
+	(void)state;
+	static const struct {
+		GLogLevelFlags flags;
+		const char *level;
+	} rows[] = { { G_LOG_LEVEL_CRITICAL, "error" }, { G_LOG_LEVEL_WARNING, "warning" }, { G_LOG_LEVEL_MESSAGE, "info" }, { G_LOG_LEVEL_DEBUG, "debug" } };
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		struct capture capture = capture_begin();
+		log_init(LOG_LEVEL_DEBUG, LOG_FORMAT_JSON);
+		g_log("libfoo", rows[i].flags, "x");
+		g_autofree char *line = next_write(&capture);
+		capture_end(&capture);
+		g_autoptr(json_t) object = parsed(line);
+		assert_string_equal(json_string_at(object, "level"), rows[i].level);
+	}
+}
+
 static void messages_of_glib_come_here(void **state)
 {
 	(void)state;
@@ -199,6 +217,7 @@ const struct CMUnitTest log_tests[] = {
 	cmocka_unit_test(long_values_are_cut_between_characters),
 	cmocka_unit_test(text_format_quotes_values),
 	cmocka_unit_test(messages_of_glib_come_here),
+	cmocka_unit_test(glib_levels_become_ours),
 	cmocka_unit_test(lines_of_threads_never_mix),
 	TESTS_END,
 };

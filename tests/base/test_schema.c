@@ -41,6 +41,30 @@ static const struct key_rule strict_keys[] = {
 	{ .name = "port", .type = KEY_INTEGER, .standard = "25" },
 	{ 0 },
 };
+static bool is_not_required(const json_t *value, const char **ret_expected)
+{
+	*ret_expected = "off or optional (required is not built yet)";
+	return strcmp(json_string_value(value), "required") != 0;
+}
+
+static const struct key_rule inner_keys[] = { { .name = "number", .type = KEY_INTEGER, .standard = "4", .required = true }, { 0 } };
+static const struct key_rule outer_keys[] = {
+	{ .name = "inner", .type = KEY_OBJECT, .keys = inner_keys },
+	{ .name = "later", .type = KEY_NOT_YET, .standard = "1" },
+	{ 0 },
+};
+static const struct key_rule later_keys[] = { { .name = "later", .type = KEY_NOT_YET, .standard = "1" }, { 0 } };
+static const struct key_rule hollow_keys[] = { { .name = "later", .type = KEY_OBJECT, .keys = later_keys }, { 0 } };
+/* Rules that the big table has no room for. */
+static const struct key_rule other_keys[] = {
+	{ .name = "outer", .type = KEY_OBJECT, .keys = outer_keys },
+	{ .name = "hollow", .type = KEY_OBJECT, .keys = hollow_keys },
+	{ .name = "mfa", .type = KEY_CHOICE, .choices = "off|optional|required", .check = is_not_required },
+	{ .name = "offset", .type = KEY_INTEGER },
+	{ .name = "title", .type = KEY_STRING, .standard = "a title # with a comment" },
+	{ .name = "certificates", .type = KEY_OBJECTS, .keys = inner_keys, .choices = "none" },
+	{ 0 },
+};
 static const struct key_rule bare_keys[] = { { .name = "anything", .type = KEY_STRING }, { 0 } };
 static const struct key_rule client_keys[] = {
 	{ .name = "client_id", .type = KEY_STRING, .required = true, .max = 8 },
@@ -119,6 +143,12 @@ static void values_become_what_the_table_says(void **state)
 		{ "scope: ''", "scope", "\"\"" },
 		{ "secret: hunter2", "secret", "\"hunter2\"" },
 		{ "secret: '${not a name}'", "secret", "\"${not a name}\"" },
+		{ "secret: '${}'", "secret", "\"${}\"" },
+		{ "secret: '${1HOME}'", "secret", "\"${1HOME}\"" },
+		{ "secret: '${HOME'", "secret", "\"${HOME\"" },
+		{ "secret: 'x${HOME}'", "secret", "\"x${HOME}\"" },
+		{ "secret: '$$HOME}'", "secret", "\"$$HOME}\"" },
+		{ "secret: '${HOME}x'", "secret", "\"${HOME}x\"" },
 		{ "secret: |\n  -----BEGIN\n  x\n", "secret", "\"-----BEGIN\\nx\\n\"" },
 		{ "file: /etc/x", "file", "\"/etc/x\"" },
 		{ "ca_file: system", "ca_file", "\"system\"" },
@@ -141,6 +171,25 @@ static void values_become_what_the_table_says(void **state)
 		if (g_strcmp0(text, rows[i][2]) != 0)
 			fail_msg("%s: %s", rows[i][0], text);
 	}
+}
+
+static void assert_other(const char *text, const char *expected)
+{
+	g_autoptr(GError) error = NULL;
+	g_autoptr(json_t) object = apply(text, other_keys, &error);
+	g_autofree char *made_text = object ? json_text(object) : g_strdup(error->message);
+	assert_string_equal(made_text, expected);
+}
+
+static void defaults_fill_absent_objects_that_need_nothing(void **state)
+{
+	(void)state;
+	assert_other("", "{\"outer\":{\"inner\":{\"number\":4}},\"title\":\"a title\"}");
+	assert_other("hollow: {}\noffset: -5\ncertificates: none",
+	             "{\"outer\":{\"inner\":{\"number\":4}},\"hollow\":{},\"offset\":-5,\"title\":\"a title\",\"certificates\":\"none\"}");
+	assert_other("certificates: some", "f.yaml:1: certificates: seen text, expected a list of objects, or one of none");
+	assert_other("mfa: required", "f.yaml:1: mfa: seen \"required\", expected off or optional (required is not built yet)");
+	assert_other("title: ''", "f.yaml:1: title: seen \"\", expected one line of text");
 }
 
 static void an_empty_file_is_its_defaults(void **state)
@@ -180,6 +229,7 @@ static void mistakes_name_file_line_key_seen_and_expected(void **state)
 		{ "threads: '8'", "f.yaml:1: threads: seen \"8\", expected a whole number, from 1 to 64" },
 		{ "threads: 1.5", "f.yaml:1: threads: seen \"1.5\", expected a whole number, from 1 to 64" },
 		{ "slots: -1", "f.yaml:1: slots: seen -1, expected a whole number, at least 1, or one of auto" },
+		{ "wait: a@b", "f.yaml:1: wait: seen \"a@b\", expected a duration such as 90s, 15m, 12h or 30d, from 1s to 1h" },
 		{ "wait: 900", "f.yaml:1: wait: seen 900, expected a duration such as 90s, 15m, 12h or 30d, from 1s to 1h" },
 		{ "wait: 2h", "f.yaml:1: wait: seen \"2h\", expected a duration such as 90s, 15m, 12h or 30d, from 1s to 1h" },
 		{ "body: 2MiB", "f.yaml:1: body: seen \"2MiB\", expected a size such as 512B, 64KiB or 1MiB, from 1B to 1MiB" },
@@ -195,8 +245,11 @@ static void mistakes_name_file_line_key_seen_and_expected(void **state)
 		{ "scope: ' a'", "f.yaml:1: scope: seen \" a\", expected words with one space between" },
 		{ "scope: 'a '", "f.yaml:1: scope: seen \"a \", expected words with one space between" },
 		{ "scope: 'a\"b'", "f.yaml:1: scope: seen \"a\"b\", expected words with one space between" },
+		{ "scope: 'a\\b'", "f.yaml:1: scope: seen \"a\\b\", expected words with one space between" },
+		{ "scope: \"a\\x7f\"", "f.yaml:1: scope: seen \"a\xef\xbf\xbd\", expected words with one space between" },
 		{ "scope: é", "f.yaml:1: scope: seen \"é\", expected words with one space between" },
 		{ "scope: [a]", "f.yaml:1: scope: seen a list, expected words with one space between" },
+		{ "file: \"a\\nb\"", "f.yaml:1: file: seen \"a\xef\xbf\xbd" "b\", expected the path of a file" },
 		{ "file: ''", "f.yaml:1: file: seen \"\", expected the path of a file" },
 		{ "ca_file: 7", "f.yaml:1: ca_file: seen 7, expected the path of a file, or one of system" },
 		{ "url: h/x", "f.yaml:1: url: seen \"h/x\", expected an absolute http or https URL without user name or password" },
@@ -213,12 +266,17 @@ static void mistakes_name_file_line_key_seen_and_expected(void **state)
 		{ "clients: [{client_id: a}, {client_id: b}, {client_id: c}]",
 		"f.yaml:1: clients: seen a list, expected a list of objects, from 0 to 2" },
 		{ "clients:\n- client_id: a\n- hunter2", "f.yaml:3: clients: seen text, expected a list of objects, from 0 to 2" },
+		{ "clients:\n- client_id: ''", "f.yaml:2: clients[0].client_id: seen \"\", expected one line of text, from 0 to 8" },
+		{ "clients:\n- client_id: \"a\\nb\"",
+		  "f.yaml:2: clients[0].client_id: seen \"a\xef\xbf\xbd" "b\", expected one line of text, from 0 to 8" },
 		{ "clients:\n- client_id: a\n- secret: x", "f.yaml:3: clients[1].client_id: missing, expected one line of text, from 0 to 8" },
 		{ "clients:\n- client_id: wiki\n  sceret: hunter2", "f.yaml:3: clients[wiki].sceret: unknown key, did you mean secret?" },
 		{ "clients:\n- client_id: toolongid", "f.yaml:2: clients[toolongid].client_id: seen \"toolongid\", expected one line of text, from 0 to 8" },
 		{ "clients:\n- client_id: a\n  deep: { number: 7 }", "f.yaml:3: clients[a].deep.number: seen 7, expected an even number" },
 		{ "map: [a]", "f.yaml:1: map: seen a list, expected an object of texts or lists of texts" },
 		{ "map: { a: 1 }", "f.yaml:1: map: seen an object, expected an object of texts or lists of texts" },
+		{ "map: { a: [[c], b] }", "f.yaml:1: map: seen an object, expected an object of texts or lists of texts" },
+		{ "map: { \"a\\nb\": c }", "f.yaml:1: map: seen an object, expected an object of texts or lists of texts" },
 		{ "map: { a: [b, [c]] }", "f.yaml:1: map: seen an object, expected an object of texts or lists of texts" },
 		{ "tls: [{ certificate: x }]", "f.yaml:1: tls: not built yet" },
 		{ "a: 1\nmetrics: none", "f.yaml:1: a: unknown key\nf.yaml:2: metrics: not built yet" },
@@ -272,6 +330,10 @@ static void long_values_are_cut_in_messages(void **state)
 	assert_null(document_parse("f.yaml", text, strlen(text), NULL));
 	assert_null(apply(marked, keys, &error));
 	assert_true(strlen(error->message) < 400);
+	assert_non_null(strstr(error->message, "xxx…\", expected"));
+	g_autofree char *scope = g_strconcat("scope: ", filler, NULL), *file = g_strconcat("file: ", filler, NULL);
+	assert_null(apply(scope, keys, NULL));
+	assert_null(apply(file, keys, NULL));
 }
 
 static void the_prefix_stands_before_every_name(void **state)
@@ -436,6 +498,7 @@ static void a_bad_default_in_a_table_is_seen(void **state)
 const struct CMUnitTest schema_tests[] = {
 	cmocka_unit_test(values_become_what_the_table_says),
 	cmocka_unit_test(an_empty_file_is_its_defaults),
+	cmocka_unit_test(defaults_fill_absent_objects_that_need_nothing),
 	cmocka_unit_test(mistakes_name_file_line_key_seen_and_expected),
 	cmocka_unit_test(all_mistakes_come_at_once_in_order),
 	cmocka_unit_test(mistakes_are_kept_to_a_hundred),

@@ -2,6 +2,9 @@
 #include "base/secret.h"
 #include "subjects.h"
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static void holds_a_terminated_copy(void **state)
 {
@@ -33,6 +36,22 @@ static void holds_a_mebibyte(void **state)
 	assert_int_equal(secret_length(secret), 1024 * 1024);
 }
 
+static void more_ends_the_process(void **state)
+{
+	(void)state;
+	pid_t child = fork();
+	if (child == 0) {
+		setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
+		close(STDERR_FILENO);
+		close(STDOUT_FILENO);
+		secret_new_empty(1024 * 1024 + 1);
+		_exit(0);
+	}
+	int status = 0;
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_false(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
 static void wipe_clears_exactly_what_is_asked(void **state)
 {
 	(void)state;
@@ -46,6 +65,7 @@ const struct CMUnitTest secret_tests[] = {
 	cmocka_unit_test(holds_a_terminated_copy),
 	cmocka_unit_test(may_be_empty_and_is_zeroed),
 	cmocka_unit_test(holds_a_mebibyte),
+	cmocka_unit_test(more_ends_the_process),
 	cmocka_unit_test(wipe_clears_exactly_what_is_asked),
 	TESTS_END,
 };

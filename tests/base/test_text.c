@@ -67,6 +67,11 @@ static void names_end_at_256_bytes(void **state)
 	g_autofree char *longest = g_strnfill(256, 'a'), *longer = g_strnfill(257, 'a'), *key = text_login_key(longest);
 	assert_string_equal(key, longest);
 	assert_null(text_login_key(longer));
+	/* The bound is on what was typed, before anything is computed: 300 bytes that would fold to 100. */
+	g_autoptr(GString) wide = g_string_new(NULL);
+	for (int i = 0; i < 100; i++)
+		g_string_append(wide, "\xef\xbc\xa1");
+	assert_null(text_login_key(wide->str));
 	/* U+FDFA grows elevenfold under NFKC. */
 	g_autoptr(GString) growing = g_string_new(NULL);
 	for (int i = 0; i < 85; i++)

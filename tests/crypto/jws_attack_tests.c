@@ -5,6 +5,7 @@
 #include "crypto/jose_internal.h"
 #include "crypto_tests.h"
 #include "vectors.h"
+#include <openssl/rsa.h>
 
 /* The token with this header and payload, truly signed by the key. */
 static char *token_with(const struct jose_key *key, const char *header, const char *payload)
@@ -239,6 +240,45 @@ static void der_form_is_refused(void **state)
 	assert_false(signature_holds(key, "text", 4, der, size));
 }
 
+static void signature_of_another_length_is_refused(void **state)
+{
+	(void)state;
+	static const enum jose_algorithm every[] = { JOSE_ES256, JOSE_RS256, JOSE_PS256, JOSE_ED25519 };
+	for (size_t i = 0; i < G_N_ELEMENTS(every); i++) {
+		g_autoptr(jose_key_t) key = jose_key_generate(every[i]);
+		uint8_t signature[JOSE_SIGNATURE_MAX] = { 0 };
+		size_t size;
+		assert_true(signature_make(key, "text", 4, signature, &size));
+		assert_true(signature_holds(key, "text", 4, signature, size));
+		assert_false(signature_holds(key, "text", 4, signature, size + 1));
+		assert_false(signature_holds(key, "text", 4, signature, size - 1));
+		assert_false(signature_holds(key, "text", 4, signature, 0));
+	}
+}
+
+/* RFC 7518 section 3.5: the salt has the length of the digest, and no other signature of the same key and text will do. */
+static void other_pss_salts_are_refused(void **state)
+{
+	(void)state;
+	static const struct {
+		int salt;
+		bool good;
+	} cases[] = { { 32, true }, { 0, false }, { 20, false }, { 31, false }, { 64, false }, { RSA_PSS_SALTLEN_MAX, false } };
+	g_autoptr(jose_key_t) key = jose_key_generate(JOSE_PS256);
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		uint8_t signature[JOSE_SIGNATURE_MAX];
+		size_t size = sizeof signature;
+		EVP_PKEY_CTX *settings;
+		EVP_MD_CTX *context = EVP_MD_CTX_new();
+		assert_int_equal(EVP_DigestSignInit(context, &settings, EVP_sha256(), NULL, key->pkey), 1);
+		assert_int_equal(EVP_PKEY_CTX_set_rsa_padding(settings, RSA_PKCS1_PSS_PADDING), 1);
+		assert_int_equal(EVP_PKEY_CTX_set_rsa_pss_saltlen(settings, cases[i].salt), 1);
+		assert_int_equal(EVP_DigestSign(context, signature, &size, (const uint8_t *)"text", 4), 1);
+		EVP_MD_CTX_free(context);
+		assert_int_equal(signature_holds(key, "text", 4, signature, size), cases[i].good);
+	}
+}
+
 static void key_of_another_is_refused(void **state)
 {
 	(void)state;
@@ -288,6 +328,8 @@ static const struct CMUnitTest tests[] = {
 	with_key(changed_bytes_are_noticed),
 	with_key(degenerate_ecdsa_signatures_are_refused),
 	with_key(der_form_is_refused),
+	cmocka_unit_test(signature_of_another_length_is_refused),
+	cmocka_unit_test(other_pss_salts_are_refused),
 	with_key(key_of_another_is_refused),
 	with_key(oversized_tokens_are_refused),
 	with_key(huge_signatures_are_refused),

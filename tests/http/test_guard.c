@@ -171,12 +171,12 @@ static void refuses_every_row(void **state)
 	(void)state;
 	struct rig rig;
 	rig_start_plain(&rig);
-	unsigned passed = 0;
-	for (size_t i = 0; i < G_N_ELEMENTS(ROWS); i++)
-		passed += row_is_refused(&rig, &ROWS[i]);
+	unsigned failed = 0; /* a row that fails may take all its patience: a few tell enough */
+	for (size_t i = 0; i < G_N_ELEMENTS(ROWS) && failed < 3; i++)
+		failed += !row_is_refused(&rig, &ROWS[i]);
+	assert_int_equal(failed, 0);
 	assert_int_equal(rig_handled(), 0);
 	rig_stop(&rig);
-	assert_int_equal(passed, G_N_ELEMENTS(ROWS));
 }
 
 /* Good requests, each of which must pass however it is cut into packets: the guard looks at where the parser put things. */

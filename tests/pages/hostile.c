@@ -64,9 +64,9 @@ static char *page_with(int page, const char *language, const char *name)
 
 	switch (page) {
 	case 0: return page_sign_in(&(struct page_sign_in) { .frame = frame, .action = name, .form_token = name, .client_name = name, .username = name,
-			.problem = "wrong", .cancel_url = name });
+			.problem = "wrong", .may_cancel = true });
 	case 1: return page_sign_in(&(struct page_sign_in) { .frame = frame, .action = name, .form_token = name, .client_name = name, .username = name,
-			.problem = name, .cancel_url = name });
+			.problem = name, .may_cancel = true });
 	case 2: return page_consent(&(struct page_consent) { .frame = frame, .action = name, .form_token = name, .client_name = name, .account_name = name,
 			.username = name, .scopes = scopes });
 	case 3: return page_sign_out(&(struct page_sign_out) { .frame = frame, .action = name, .form_token = name, .account_name = name });

@@ -1,10 +1,14 @@
 #!/usr/bin/env python3
-"""The template compiler refuses what could not be escaped safely, and translations that are incomplete. TAP on standard output."""
+"""The template compiler refuses what could not be escaped safely, and translations that are incomplete. TAP on standard output.
+
+    refusals.py COMPILER POT TEXTS TEMPLATE...
+"""
 import importlib.util
 import os
 import sys
 import tempfile
 
+sys.dont_write_bytecode = True
 spec = importlib.util.spec_from_file_location("compile_templates", sys.argv[1])
 compiler = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(compiler)
@@ -63,4 +67,8 @@ for body in ACCEPTED:
     tell(compiles(body), "accepts " + body)
 for messages, french, fits in CATALOGUES:
     tell(catalogue_fits(messages, french) == fits, "catalogue %s" % french)
+templates = [compiler.Template(path).compile() for path in sys.argv[4:]]
+expected = compiler.pot_text(compiler.messages_of(templates, compiler.texts_read(sys.argv[3])))
+with open(sys.argv[2], encoding="utf-8") as kept:
+    tell(kept.read() == expected, "passerelle.pot is what compile_templates.py pot prints now")
 print("1..%d" % count)

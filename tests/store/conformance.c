@@ -23,6 +23,7 @@ int world_set_up(void **state)
 int world_tear_down(void **state)
 {
 	struct world *world = *state;
+	write_abandon();
 	store_close(world->store);
 	used->wipe();
 	g_free(world);

@@ -12,7 +12,7 @@ static struct {
 	pthread_t thread;
 	struct store *store;
 	struct unit *unit;
-	bool ended, keep, good;
+	bool open, ended, keep, good;
 	GError *error;
 } writing = { .lock = PTHREAD_MUTEX_INITIALIZER, .moved = PTHREAD_COND_INITIALIZER };
 
@@ -45,6 +45,7 @@ struct unit *write_begin(struct store *store)
 	writing.store = store;
 	writing.unit = NULL;
 	writing.ended = writing.good = false;
+	writing.open = true;
 	assert_int_equal(pthread_create(&writing.thread, NULL, write_thread, NULL), 0);
 	pthread_mutex_lock(&writing.lock);
 	while (!writing.unit && !writing.ended)
@@ -63,6 +64,7 @@ static void write_end(bool keep)
 	pthread_cond_broadcast(&writing.moved);
 	pthread_mutex_unlock(&writing.lock);
 	pthread_join(writing.thread, NULL);
+	writing.open = false;
 	g_autoptr(GError) error = g_steal_pointer(&writing.error);
 	if (writing.good != keep)
 		fail_msg("the transaction ended otherwise: %s", error ? error->message : "(no reason given)");
@@ -76,6 +78,12 @@ void write_commit(void)
 void write_undo(void)
 {
 	write_end(false);
+}
+
+void write_abandon(void)
+{
+	if (writing.open)
+		write_end(false);
 }
 
 struct unit *reader_of(struct store *store)

@@ -53,6 +53,8 @@ struct unit *write_begin(struct store *store);
 void write_commit(void);
 /* Undoes it: its function fails. */
 void write_undo(void);
+/* For tear-downs: a test that failed in the middle left it open, and the store would wait for it. */
+void write_abandon(void);
 
 /* The calling thread's reader. */
 struct unit *reader_of(struct store *store);

@@ -1,0 +1,83 @@
+/* passerelle.yaml: defaults, paths, and what is refused. */
+#include "tests.h"
+
+#include "gateway/config.h"
+
+#include <string.h>
+
+static struct config *config_of(const char *text, GError **error)
+{
+	struct place *place = place_new();
+	g_autofree char *path = place_write(place, "passerelle.yaml", text);
+	struct config *config = config_load(path, error);
+	place_free(place);
+	return config;
+}
+
+static void an_empty_file_is_the_defaults(void **state)
+{
+	(void)state;
+	struct config *config = config_of("", NULL);
+	assert_non_null(config);
+	assert_string_equal(config->listen[0], "127.0.0.1:8080");
+	assert_null(config->listen[1]);
+	assert_string_equal(config->base_url, "http://127.0.0.1:8080");
+	assert_true(g_str_has_prefix(config->store, "sqlite:/") && g_str_has_suffix(config->store, "/var/passerelle.db"));
+	assert_true(g_str_has_prefix(config->secret_key_file, "/") && g_str_has_suffix(config->secret_key_file, "/var/secret.key"));
+	assert_int_equal(config->limits.connections, 960);
+	assert_int_equal(config->limits.per_address, 240);
+	assert_int_equal(config->limits.header_bytes, 32768);
+	assert_int_equal(config->limits.body_bytes, 1 << 20);
+	assert_int_equal(config->workers.threads, 32);
+	assert_int_equal(config->workers.hash_slots, 0);
+	assert_int_equal(config->workers.provider_slots, 16);
+	assert_int_equal(config->password_hash.memory_kib, 19456);
+	assert_int_equal(config->password_hash.iterations, 2);
+	assert_int_equal(config->log_level, LOG_LEVEL_INFO);
+	assert_int_equal(config->log_format, LOG_FORMAT_JSON);
+	config_free(config);
+}
+
+static void values_are_taken(void **state)
+{
+	(void)state;
+	struct config *config = config_of("listen: ['127.0.0.1:1', '[::1]:2']\nworkers: { hash_slots: 3 }\nlimits: { body: 64KiB }\nlog: { level: debug, format: text }\n"
+	                                  "store: sqlite:/srv/x.db\n", NULL);
+	assert_non_null(config);
+	assert_string_equal(config->listen[1], "[::1]:2");
+	assert_string_equal(config->base_url, "http://127.0.0.1:1");
+	assert_string_equal(config->store, "sqlite:/srv/x.db");
+	assert_int_equal(config->workers.hash_slots, 3);
+	assert_int_equal(config->limits.body_bytes, 65536);
+	assert_int_equal(config->limits.header_bytes, 32768);
+	assert_int_equal(config->log_level, LOG_LEVEL_DEBUG);
+	assert_int_equal(config->log_format, LOG_FORMAT_TEXT);
+	config_free(config);
+}
+
+static void refused(void **state)
+{
+	/* A host that only begins like loopback is not loopback. */
+	static const char *const texts[] = {
+		"listen: 192.0.2.1:80", "listen: '[::]:80'", "listen: example.org:80", "listen: 127.evil.example:80", "listen: '127.0.0.1'", "listen: '127.0.0.1:65536'",
+		"listen: '127.0.0.1:x'", "listen: []", "listen: '::1:80'", "base_url: 'http://127.0.0.1.evil.example'", "base_url: 'http://localhost/path'",
+		"base_url: 'https://user@sso.example'", "base_url: 'https://sso.example?x'", "base_url: ftp://sso.example", "store: var/x.db", "store: 'sqlite:'",
+		"limits: { connections: 1 }", "limits: { body: 1TiB }", "limits: [1]", "workers: { hash_slots: 0 }", "workers: { hash_slots: many }",
+		"password_hash: { memory_kib: 2000000 }", "password_hash: { memory_kib: 1 }", "log: { level: loud }", "outbound: { allow: [10.0.0.0/8] }",
+		"limits: { connections: 10 }\nlimits: { connections: 11 }", "- a list", "just text",
+	};
+	(void)state;
+	for (size_t i = 0; i < G_N_ELEMENTS(texts); i++) {
+		g_autoptr(GError) error = NULL;
+		if (config_of(texts[i], &error))
+			fail_msg("taken: %s", texts[i]);
+		assert_non_null(strstr(error->message, "passerelle.yaml"));
+	}
+}
+
+const struct CMUnitTest config_tests[] = {
+	cmocka_unit_test(an_empty_file_is_the_defaults),
+	cmocka_unit_test(values_are_taken),
+	cmocka_unit_test(refused),
+};
+const size_t config_count = G_N_ELEMENTS(config_tests);

@@ -1,0 +1,77 @@
+// A browser of a few lines: cookies by host, redirects inside the gateway, forms. What leaves the gateway's origin is not followed: an application's
+// callback is read from the address. Real browsers are in browser.test.mjs.
+import assert from 'node:assert/strict'
+
+const unescape = (text) => text.replaceAll('&quot;', '"').replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&#39;', "'").replaceAll('&#x27;', "'").replaceAll('&amp;', '&')
+const attribute = (tag, name) => {
+	const found = tag.match(new RegExp(`\\s${name}="([^"]*)"`))?.[1]
+	return found === undefined ? undefined : unescape(found)
+}
+
+export class Page {
+	constructor(url, response, text) {
+		Object.assign(this, { url, status: response.status, headers: response.headers, text })
+		const location = response.headers.get('location')
+		/** Where the answer sends the browser. */
+		this.location = location === null ? undefined : new URL(location, url)
+	}
+	/** Parameters of the redirect: what an application reads at its callback. */
+	get answer() { return this.location && Object.fromEntries(this.location.searchParams) }
+	get title() { return unescape(this.text.match(/<title>([\s\S]*?)<\/title>/)?.[1] ?? '') }
+	get reference() { return this.text.match(/<code>(?:<bdi>)?([a-z2-7]{10})</)?.[1] }
+	get form() {
+		const text = this.text.match(/<form\b[\s\S]*?<\/form>/)?.[0]
+		if (!text) return undefined
+		const inputs = [...text.matchAll(/<input\b[^>]*>/g)].map(([tag]) => [attribute(tag, 'name'), attribute(tag, 'value') ?? ''])
+		const buttons = [...text.matchAll(/<button\b[^>]*>/g)].map(([tag]) => attribute(tag, 'name')).filter(Boolean)
+		return { action: new URL(attribute(text, 'action') ?? '', this.url).href, fields: Object.fromEntries(inputs.filter(([name]) => name)), buttons }
+	}
+	get problem() { return /role="alert"/.test(this.text) }
+}
+
+export class Browser {
+	cookies = new Map()
+
+	constructor({ headers = {} } = {}) { this.headers = { 'User-Agent': 'Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0', ...headers } }
+
+	#header() { return [...this.cookies].map(([name, value]) => `${name}=${value}`).join('; ') }
+
+	#keep(text) {
+		const [pair, ...attributes] = text.split('; ')
+		const at = pair.indexOf('=')
+		if (attributes.some((one) => /^max-age=0$/i.test(one))) this.cookies.delete(pair.slice(0, at))
+		else this.cookies.set(pair.slice(0, at), pair.slice(at + 1))
+	}
+
+	/** One request, no redirect followed. */
+	async request(address, { form, headers = {}, method } = {}) {
+		const url = new URL(address)
+		const body = form && (form instanceof URLSearchParams ? form : new URLSearchParams(form))
+		const cookies = this.#header()
+		const response = await fetch(url, { method: method ?? (body ? 'POST' : 'GET'), body, redirect: 'manual',
+			headers: { ...this.headers, ...(cookies ? { Cookie: cookies } : {}), ...(body ? { Origin: url.origin } : {}), ...headers } })
+		for (const cookie of response.headers.getSetCookie()) this.#keep(cookie)
+		return new Page(url, response, await response.text())
+	}
+
+	/** As a person sees it: redirects are followed until a page stands there or the gateway is left. */
+	async open(address, options) {
+		let page = await this.request(address, options)
+		for (let hop = 0; page.location && page.location.origin === page.url.origin; hop++) {
+			assert.ok(hop < 10, `too many redirects, last to ${page.location}`)
+			assert.equal(page.status, 303, 'every redirect of ours is a 303')
+			page = await this.request(page.location)
+		}
+		return page
+	}
+
+	/** Sends the page's form with fields filled in, or left out where undefined. */
+	async submit(page, fields = {}) {
+		assert.ok(page.form, `no form at ${page.url}:\n${page.text}`)
+		const all = { ...page.form.fields, ...fields }
+		for (const name of Object.keys(all)) if (all[name] === undefined) delete all[name]
+		return this.open(page.form.action, { form: all })
+	}
+
+	async signIn(page, username, password) { return this.submit(page, { username, password }) }
+}

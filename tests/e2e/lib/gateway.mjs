@@ -1,0 +1,171 @@
+// A gateway of the test's own: a temporary folder with configuration and store, the real program on a free port, its command line beside it, and a clock
+// that the test moves (base/clock.h). It is waited for by asking it, and stopped by its process id; a run that left a sanitizer report has failed.
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { closeSync, existsSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const top = resolve(fileURLToPath(import.meta.url), '../../../..')
+export const program = resolve(process.env.PASSERELLE ?? join(top, 'build-test/gateway/passerelle'))
+
+// Argon2 at a hundredth of its price: only a test build takes it (gateway/config.c). Its strength is tested in tests/crypto.
+const CHEAP = { memory_kib: 64, iterations: 1, parallelism: 1 }
+const SANITIZER = /ERROR: (Address|Leak|Thread|Memory)Sanitizer|runtime error:|WARNING: ThreadSanitizer/
+
+export async function freePort() {
+	const server = createServer().listen(0, '127.0.0.1')
+	await once(server, 'listening')
+	const { port } = server.address()
+	await new Promise((done) => server.close(done))
+	return port
+}
+
+export const pause = (ms) => new Promise((done) => setTimeout(done, ms))
+
+/** Asks until the answer is true; what it waits for stands in the failure. */
+export async function until(what, condition, limitMs = 15000) {
+	const end = Date.now() + limitMs
+	while (!await condition()) {
+		if (Date.now() > end) assert.fail(`waited ${limitMs} ms in vain for ${what}`)
+		await pause(10)
+	}
+}
+
+/** Runs a program to its end. */
+export async function run(command, words, { input = '', environment = {}, cwd } = {}) {
+	const child = spawn(command, words, { cwd, env: { ...process.env, ...environment }, stdio: ['pipe', 'pipe', 'pipe'] })
+	let out = '', err = ''
+	child.stdout.setEncoding('utf8').on('data', (piece) => { out += piece })
+	child.stderr.setEncoding('utf8').on('data', (piece) => { err += piece })
+	child.stdin.on('error', () => {}) // it may end without reading
+	child.stdin.end(input)
+	const [status, signal] = await once(child, 'close')
+	return { status: status ?? signal, out, err }
+}
+
+export class Gateway {
+	#child
+	#text = ''
+
+	/** `declaration`: what `apply` takes, as an object; `config`: keys of passerelle.yaml over the cheap defaults. */
+	static async start({ declaration, config = {}, environment = {} } = {}) {
+		const gateway = new Gateway()
+		gateway.folder = mkdtempSync(join(tmpdir(), 'passerelle-e2e-'))
+		gateway.environment = environment
+		gateway.config = config
+		gateway.clockFile = join(gateway.folder, 'clock')
+		gateway.setClock(0)
+		gateway.port = await freePort()
+		gateway.writeConfig()
+		if (declaration) await gateway.apply(declaration)
+		await gateway.launch()
+		return gateway
+	}
+
+	get base() { return `http://127.0.0.1:${this.port}` }
+	get pid() { return this.#child.pid }
+	/** Everything the running program has printed: its process log. */
+	get processLog() { return this.#text }
+	get running() { return this.#child && this.#child.exitCode === null && this.#child.signalCode === null }
+	issuer(tenant) { return `${this.base}/t/${tenant}` }
+
+	writeConfig() {
+		const config = { listen: `127.0.0.1:${this.port}`, password_hash: CHEAP, ...this.config }
+		writeFileSync(join(this.folder, 'passerelle.yaml'), JSON.stringify(config))
+	}
+
+	/** Starts the program on the folder as it is. */
+	async launch() {
+		this.spawn()
+		await until('the gateway to be ready', async () => {
+			if (!this.running) assert.fail(`the gateway ended by itself:\n${this.#text}`)
+			return (await fetch(`${this.base}/readyz`).catch(() => ({}))).ok
+		})
+	}
+
+	spawn() {
+		this.#text = ''
+		this.#child = spawn(program, ['serve'], { cwd: this.folder, env: this.#env(), stdio: ['ignore', 'pipe', 'pipe'] })
+		for (const stream of [this.#child.stdout, this.#child.stderr]) stream.setEncoding('utf8').on('data', (piece) => { this.#text += piece })
+	}
+
+	#env() { return { ...process.env, PASSERELLE_TEST_CLOCK: this.clockFile, ...this.environment } }
+
+	/** Its exit status, or the signal that ended it. */
+	async ended() {
+		if (this.running) await once(this.#child, 'close')
+		return this.#child.exitCode ?? this.#child.signalCode
+	}
+
+	async kill() {
+		this.#child.kill('SIGKILL')
+		assert.equal(await this.ended(), 'SIGKILL', this.#text)
+	}
+
+	async terminate() {
+		this.#child.kill('SIGTERM')
+		assert.equal(await this.ended(), 0, this.#text)
+		assert.doesNotMatch(this.#text, SANITIZER)
+	}
+
+	/** The end of a test file. The folder goes; with $KEEP it stays for whoever looks for a fault. */
+	async stop() {
+		try {
+			if (this.running) await this.terminate()
+		} finally {
+			if (!process.env.KEEP) rmSync(this.folder, { recursive: true, force: true })
+		}
+	}
+
+	// --- command line ---
+
+	async command(words, { input } = {}) {
+		const done = await run(program, words, { input, cwd: this.folder, environment: this.#env() })
+		assert.doesNotMatch(done.err, SANITIZER)
+		return done
+	}
+
+	/** What a command prints. It must end well. */
+	async cli(...words) { return this.cliWith({}, ...words) }
+	async cliWith(options, ...words) {
+		const done = await this.command(words, options)
+		assert.equal(done.status, 0, `passerelle ${words.join(' ')}: ${done.status}\n${done.out}${done.err}`)
+		return done.out
+	}
+	async cliJson(...words) { return JSON.parse(await this.cli(...words, '--json')) }
+	async apply(declaration, ...words) { return this.cliWith({ input: JSON.stringify(declaration) }, 'apply', '-f', '-', ...words) }
+
+	/** Rows of the connection log, oldest first. */
+	async rows(tenant, ...words) {
+		const text = await this.cli('log', 'export', '--tenant', tenant, ...words)
+		return text.split('\n').filter(Boolean).map((line) => JSON.parse(line))
+	}
+	/** `log show REF` as an object. */
+	async explain(tenant, ref) { return this.cliJson('log', 'show', ref, '--tenant', tenant) }
+
+	// --- clock ---
+
+	setClock(offsetMs) {
+		const bytes = Buffer.alloc(8)
+		bytes.writeBigInt64LE(BigInt(offsetMs))
+		const file = openSync(this.clockFile, existsSync(this.clockFile) ? 'r+' : 'w') // the file is mapped: it must stay the same one
+		writeSync(file, bytes, 0, 8, 0)
+		closeSync(file)
+		this.clockOffset = offsetMs
+	}
+	advance(ms) { this.setClock(this.clockOffset + ms) }
+	get now() { return Date.now() + this.clockOffset }
+
+	// --- files ---
+
+	/** The bytes of everything under var/. */
+	storedBytes() {
+		const place = join(this.folder, 'var')
+		return Buffer.concat(readdirSync(place).map((name) => readFileSync(join(place, name))))
+	}
+	path(...parts) { return join(this.folder, ...parts) }
+}
