@@ -24,7 +24,6 @@ static void test_durability(void **state)
 {
 	(void)state;
 	assert_true(audit_event_durable(EVENT_LOGIN));
-	assert_true(audit_event_durable(EVENT_LOGIN_ATTEMPT));
 	assert_true(audit_event_durable(EVENT_TOKEN_ISSUE));
 	assert_true(audit_event_durable(EVENT_TOKEN_REFRESH));
 	assert_true(audit_event_durable(EVENT_USER_PASSWORD));

@@ -2,8 +2,10 @@
 #include "base/clock.h"
 #include "crypto/password_internal.h"
 #include "crypto_tests.h"
+#include <errno.h>
 #include <pthread.h>
 #include <sched.h>
+#include <sys/mman.h>
 
 static const struct password_cost cheap = { .memory_kib = 64, .iterations = 1, .parallelism = 1 };
 
@@ -215,6 +217,8 @@ static void block_is_kept_and_larger_ones_are_not(void **state)
 	uint8_t *larger = slot_block(held, 1024 * 1024);
 	assert_ptr_not_equal(larger, kept);
 	slot_block_done(held, larger, 1024 * 1024);
+	assert_int_equal(msync(larger, 1024 * 1024, MS_ASYNC), -1);
+	assert_int_equal(errno, ENOMEM);
 	assert_ptr_equal(slot_block(held, 64 * 1024), kept);
 	slot_give_back(bench->slots, held);
 	assert_int_equal(slot_pool_mapped(bench->slots), 1);

@@ -16,7 +16,7 @@ const HOSTILE = [`"><script>alert(1)</script>`, `' onmouseover='x`, '{{username}
 
 let gateway, web, asking, staffOnly, spa
 before(async () => {
-	gateway = await Gateway.start({ declaration: declare(tenant('acme', { clients: [...Object.keys(CLIENTS), NATIVE, LENIENT, QUERY] }), tenant('other')) })
+	gateway = await Gateway.start({ declaration: declare(tenant('acme', { clients: [...Object.keys(CLIENTS), NATIVE, LENIENT, QUERY] }), tenant('other', { clients: ['web', { ...CLIENTS.web, client_id: 'only-there', client_secret: secretOf('only-there') }] })) })
 	const at = (name) => new Application(gateway, 'acme', CLIENTS[name])
 	web = at('web'), asking = at('asking'), staffOnly = at('staffonly'), spa = at('spa')
 })
