@@ -21,7 +21,8 @@ struct jose_key *jose_key_generate(enum jose_algorithm algorithm);
 /* PKCS#8 DER, private. For sealing at rest. */
 struct secret *jose_key_export(const struct jose_key *key);
 struct jose_key *jose_key_import(enum jose_algorithm algorithm, const struct secret *pkcs8, GError **error);
-/* From a public (or private) JWK; `alg` may be absent and then comes from `algorithm`; kty, crv, size and alg must fit it (RSA ≥ 2048). */
+/* From a public (or private) JWK; `alg` may be absent and then comes from `algorithm`; kty, crv, size and alg must fit it (RSA of 2048 to 8192 bits,
+ * e from 65537), `use` and `key_ops`, where given, must allow signatures. Where private members are unwelcome, the caller refuses them. */
 struct jose_key *jose_key_from_jwk(enum jose_algorithm algorithm, const json_t *jwk, GError **error);
 /* Reference counted and safe to share between threads. free takes NULL. */
 struct jose_key *jose_key_ref(struct jose_key *key);

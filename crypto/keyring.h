@@ -21,7 +21,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(keyring_t, keyring_free)
 const struct jose_key *keyring_signer(const struct keyring *ring, enum jose_algorithm algorithm);
 /* The key a token names: next, active or retired, never revoked. Borrowed, NULL when unknown. */
 const struct jose_key *keyring_find(const struct keyring *ring, const char *kid);
-/* {"keys":[…]} (RFC 7517 section 5), newest first; NUL-terminated, borrowed. */
+/* {"keys":[…]} (RFC 7517 section 5), newest first (next, active, retired); NUL-terminated, borrowed. */
 const char *keyring_jwks(const struct keyring *ring, size_t *ret_length);
 /* Bit i set: algorithm i has an active key. */
 unsigned keyring_algorithms(const struct keyring *ring);

@@ -158,7 +158,8 @@ char *password_hash(struct password_hasher *hasher, const struct secret *passwor
 	return stored;
 }
 
-static bool decoy_compute(struct password_hasher *hasher, struct slot *slot, uint64_t memory_kib, uint64_t iterations, const struct secret *password)
+static bool decoy_compute(struct password_hasher *hasher, struct slot *slot, uint64_t memory_kib, uint64_t iterations,
+                          const struct secret *password)
 {
 	struct stored_argon2 decoy = todays_form(hasher);
 	uint8_t tag[PASSWORD_TAG_MAX];

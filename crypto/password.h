@@ -29,7 +29,8 @@ enum password_verdict {
 	PASSWORD_BUSY,         /* no slot within the deadline */
 };
 
-/* slots 0: one a core. False with *error when the cost is under the floor (release builds) or over the ceiling (1 GiB, 16 iterations, 4 lanes).
+/* slots 0: one a core. NULL with *error (ERROR_MALFORMED) when the cost is under the floor (release builds) or over the ceiling (1 GiB,
+ * 16 iterations, 4 lanes, and 2 GiB for memory times iterations: about a second or two of a core).
  * `keys` is borrowed and must outlive the hasher; its purpose is "pepper". */
 struct password_hasher *password_hasher_new(const struct root_keys *keys, struct password_cost cost, unsigned slots, GError **error);
 void password_hasher_free(struct password_hasher *hasher);
@@ -37,7 +38,8 @@ void password_hasher_free(struct password_hasher *hasher);
 /* Hashes; NULL with *error ERROR_UNAVAILABLE when no slot came by `deadline_ms` (monotonic, clock_monotonic_ms). Caller frees. */
 char *password_hash(struct password_hasher *hasher, const struct secret *password, int64_t deadline_ms, GError **error);
 /* `stored` NULL: nobody has that name; the same work is done against a decoy and the verdict is never a match. On MATCH_REHASH and with
- * ret_replacement not NULL, a new stored string is made (caller frees): it costs a second hash in the same slot. */
+ * ret_replacement not NULL, a new stored string is made (caller frees): it costs a second hash in the same slot. Without memory for it the
+ * verdict stands and *ret_replacement stays untouched. Argon2 work missing to one hash of today's cost is always made up with a decoy. */
 enum password_verdict password_verify(struct password_hasher *hasher, const char *stored, const struct secret *password, int64_t deadline_ms,
                                       char **ret_replacement);
 /* Whether a string is one that password_verify can read within the ceiling: for `password_hash` in declarations. */

@@ -10,11 +10,12 @@ struct root_keys;
 #define ROOT_KEY_ID_MAX 32
 #define DERIVED_KEY_SIZE 32
 
-/* Reads the file. NULL with *error: missing, unreadable, readable by others (mode & 077), malformed, an id twice. */
+/* Reads the file. NULL with *error: ERROR_NOT_FOUND when missing; ERROR_MALFORMED when unreadable, open to others (mode & 077), owned by another
+ * user than us or root, malformed, or with an id twice. Ids are of [A-Za-z0-9-], at most 32. */
 struct root_keys *root_keys_read(const char *path, GError **error);
-/* Makes a file with one new key, mode 0600, fsync'ed, never over an existing file. */
+/* Makes a file with one new key, mode 0600, fsync'ed, never over an existing file (ERROR_CONFLICT). */
 bool root_keys_create(const char *path, GError **error);
-/* For tests and tools: one key from 32 given bytes. */
+/* For tests and tools: one key from 32 given bytes. NULL for a malformed id. */
 struct root_keys *root_keys_from_bytes(const char *id, const uint8_t bytes[32]);
 void root_keys_free(struct root_keys *keys);
 

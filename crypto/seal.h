@@ -11,7 +11,7 @@ struct seal_context {
 	const char *column;
 };
 
-/* Caller frees. */
+/* At most 1 MiB, else the process aborts: bound what comes from outside before. Caller frees. */
 char *seal(const struct root_keys *keys, const struct seal_context *context, const void *plain, size_t length);
 /* NULL with *error (ERROR_INTERNAL) for a foreign key id, another context, or any changed bit. Caller frees (wipes). */
 struct secret *unseal(const struct root_keys *keys, const struct seal_context *context, const char *sealed, GError **error);

@@ -22,14 +22,8 @@ struct housekeeping {
 /* True when it is time to stop. */
 static bool wait_or_stop(struct housekeeping *housekeeping, int64_t wait_ms)
 {
-	struct timespec until;
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += wait_ms / 1000;
-	until.tv_nsec += wait_ms % 1000 * 1000000;
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_sec++;
-		until.tv_nsec -= 1000000000;
-	}
+	int64_t until_ms = clock_monotonic_ms() + wait_ms;
+	struct timespec until = { .tv_sec = until_ms / 1000, .tv_nsec = until_ms % 1000 * 1000000 };
 	pthread_mutex_lock(&housekeeping->lock);
 	while (!housekeeping->stopping && pthread_cond_timedwait(&housekeeping->wake, &housekeeping->lock, &until) == 0)
 		;

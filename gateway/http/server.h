@@ -32,7 +32,7 @@ struct http_app {
 };
 
 struct http_options {
-	const char *const *listen;   /* "127.0.0.1:8080", "[::1]:8080", port 0 picks one; NULL-closed */
+	const char *const *listen;   /* "127.0.0.1:8080", "[::1]:8080", port 0 picks one; "unix:/path"; "fd:3"; NULL-closed */
 	unsigned connections, per_address; /* 960, 240 */
 	size_t header_bytes, body_bytes;
 	unsigned worker_threads;     /* 32 */
@@ -40,6 +40,7 @@ struct http_options {
 	int64_t queue_ms;            /* longest wait for a worker before 503: 100 */
 };
 
+/* Since the start, but for `connections`: how many are open now. `suspended`: requests that were handed to workers. */
 struct http_figures {
 	uint64_t requests, refused_by_guard, shed, suspended, connections, timeouts;
 };
@@ -51,5 +52,6 @@ struct http_server *http_server_start(const struct http_options *options, const 
 /* Where it listens, as "host:port" with the real port. Borrowed. */
 const char *http_server_address(const struct http_server *server, size_t index);
 struct http_figures http_server_figures(const struct http_server *server);
-/* Stops accepting, answers what is under way with Connection: close, for at most `within_ms`; then stops and frees. */
+/* Stops accepting, answers what is under way with Connection: close, for at most `within_ms`; then cuts the connections that are left, waits for the
+ * handlers at work (their own deadlines bound that), stops and frees. Takes NULL. */
 void http_server_stop(struct http_server *server, int64_t within_ms);

@@ -1,5 +1,5 @@
-/* Tokens that must be refused (RFC 8725 sections 2 and 3; SECURITY TK-1, TK-2, TK-8). Each is signed with the right key where that is possible, so
- * that only the check under test can refuse it. */
+/* Tokens that must be refused (RFC 8725 sections 2 and 3; SECURITY TK-1, TK-2, TK-8). Each is signed with the right key where that is
+ * possible, so that only the check under test can refuse it. */
 #include "base/encoding.h"
 #include "crypto/digest.h"
 #include "crypto/jose_internal.h"
@@ -143,7 +143,9 @@ static void ambiguous_headers_are_refused(void **state)
 
 static void payloads_that_are_no_object_are_refused(void **state)
 {
-	static const char *const payloads[] = { "[]", "\"x\"", "1", "null", "{\"sub\":\"a\",\"sub\":\"b\"}", "{\"sub\":\"a\"} x", "{", "\xef\xbb\xbf{}" };
+	static const char *const payloads[] = {
+		"[]", "\"x\"", "1", "null", "{\"sub\":\"a\",\"sub\":\"b\"}", "{\"sub\":\"a\"} x", "{", "\xef\xbb\xbf{}",
+	};
 	for (size_t i = 0; i < G_N_ELEMENTS(payloads); i++) {
 		g_autofree char *compact = token_with(*state, "{\"alg\":\"ES256\"}", payloads[i]);
 		assert_false(accepted(compact, strlen(compact), *state));

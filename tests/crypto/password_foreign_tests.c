@@ -3,8 +3,8 @@
 #include "crypto/password_internal.h"
 #include "crypto_tests.h"
 
-/* Made with Perl's crypt (libxcrypt), Python's hashlib and passlib's writing; the bcrypt one of "U*U" is from crypt_blowfish's own tests, the one
- * of "password" from passlib's documentation. */
+/* Made with Perl's crypt (libxcrypt) and Python's hashlib; the bcrypt one of "U*U" is from crypt_blowfish's own tests, the one of
+ * "password" from passlib's documentation. */
 static const struct {
 	const char *stored;
 	const char *password;

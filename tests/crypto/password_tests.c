@@ -293,7 +293,10 @@ static void cheaper_rows_are_made_up(void **state)
 	static const struct {
 		struct password_cost today;
 		unsigned hashes;
-	} cases[] = { { { 64, 3, 1 }, 2 }, { { 128, 1, 1 }, 1 }, { { 128, 2, 1 }, 2 }, { { 100, 2, 1 }, 2 }, { { 100, 3, 1 }, 3 }, { { 66, 2, 1 }, 1 }, { { 32, 1, 1 }, 1 } };
+	} cases[] = {
+		{ { 64, 3, 1 }, 2 }, { { 128, 1, 1 }, 1 }, { { 128, 2, 1 }, 2 }, { { 100, 2, 1 }, 2 },
+		{ { 100, 3, 1 }, 3 }, { { 66, 2, 1 }, 1 },  { { 32, 1, 1 }, 1 },
+	};
 	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
 		struct password_hasher *hasher = password_hasher_of_any_cost(bench->keys, cases[i].today, 1);
 		hashes_counted(hasher, old, bench->wrong, true, cases[i].hashes);

@@ -12,7 +12,9 @@ import { API, CLIENTS, OTHER_API, PASSWORDS, REDIRECT, declare, secretOf, tenant
 
 const ALGORITHMS = ['ES256', 'RS256', 'PS256', 'Ed25519']
 const signedBy = (alg) => ({ ...CLIENTS.web, client_id: `signed-${alg}`, client_secret: secretOf(alg), id_token_signed_response_alg: alg })
+const MAIL = 'https://mail.acme.example'
 const EXTRA = [
+	{ ...CLIENTS.web, client_id: 'two-jwts', client_secret: secretOf('two-jwts'), resources: [API, MAIL] },
 	...ALGORITHMS.map(signedBy),
 	{ ...CLIENTS.web, client_id: 'telling', client_secret: secretOf('telling'), claims_in_id_token: true },
 	{ ...CLIENTS.web, client_id: 'own-audience', client_secret: secretOf('own-audience'), resources: [] },
@@ -24,7 +26,7 @@ const EXTRA = [
 
 let gateway, issuer, keys
 before(async () => {
-	gateway = await Gateway.start({ declaration: declare(tenant('acme', { clients: [...Object.keys(CLIENTS), ...EXTRA] })) })
+	gateway = await Gateway.start({ declaration: declare(tenant('acme', { clients: [...Object.keys(CLIENTS), ...EXTRA], resources: [...tenant('acme').resources, { identifier: MAIL, scopes: [] }] })) })
 	issuer = gateway.issuer('acme')
 	keys = createRemoteJWKSet(new URL(`${issuer}/jwks`))
 })
@@ -204,6 +206,11 @@ describe('the access token', () => {
 		assert.equal(tokens.expires_in, 90)
 		const { payload } = await jwtVerify(tokens.access_token, keys)
 		assert.equal(payload.exp - payload.iat, 90)
+	})
+
+	test('none asked: all of the client\'s', async () => {
+		const tokens = await new Application(gateway, 'acme', EXTRA.find((one) => one.client_id === 'two-jwts')).tokens('alice', PASSWORDS.alice)
+		assert.deepEqual((await jwtVerify(tokens.access_token, keys, { audience: MAIL })).payload.aud, [API, MAIL])
 	})
 
 	test('resources asked for (RFC 8707) are its audience, and the resource\'s format its format', async () => {
