@@ -155,7 +155,8 @@ static enum reason check_resources(struct authorization *authorization)
 		if (!json_array_has(list, resource))
 			json_array_append_new(list, json_string(resource));
 	}
-	for (size_t i = 0; json_array_size(list) == 0 && login->client->resources && login->client->resources[i]; i++)
+	bool none_asked = form_count(authorization->form, "resource") == 0;
+	for (size_t i = 0; none_asked && login->client->resources && login->client->resources[i]; i++)
 		json_array_append_new(list, json_string(login->client->resources[i]));
 	return REASON_OK;
 }

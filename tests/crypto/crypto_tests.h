@@ -47,9 +47,9 @@ static inline struct jose_key *key_of_jwk(enum jose_algorithm algorithm, const c
 	return jose_key_from_jwk(algorithm, jwk, NULL);
 }
 
-#define assert_fails_with(error, code)                           \
-	do {                                                     \
-		assert_non_null(error);                          \
-		assert_int_equal(error_code_of(error), (code));  \
-		g_clear_error(&(error));                         \
+#define assert_fails_with(error, code) \
+	do { \
+		assert_non_null(error); \
+		assert_int_equal(error_code_of(error), (code)); \
+		g_clear_error(&(error)); \
 	} while (0)

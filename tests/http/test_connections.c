@@ -188,6 +188,7 @@ static void surplus_connections_wait(void **state)
 	g_autoptr(client_t) second = client_open(&rig);
 	g_autoptr(answer_t) one = client_ask(first, GET("/hello"));
 	g_autoptr(answer_t) two = client_ask(second, GET("/hello"));
+	assert_true(one->status == 200 && two->status == 200);
 	g_autoptr(client_t) third = client_open(&rig);
 	client_send(third, GET("/hello"));
 	struct pollfd answered = { .fd = third->fd, .events = POLLIN };

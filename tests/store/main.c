@@ -1,4 +1,8 @@
-/* The unit tests of the store: the conformance suite on SQLite, then what is SQLite's own. One TAP stream. */
+/* The unit tests of the store: the conformance suite on SQLite, then what is SQLite's own. One TAP stream.
+ *
+ * Also: "--child ADDRESS WHAT" is the second process of some tests, "--make-fixture FOLDER" writes v1.db and v1.key. */
+#include "child.h"
+#include "fixture.h"
 #include "sqlite.h"
 #include "tests.h"
 
@@ -7,8 +11,14 @@ static const struct test_group *const groups[] = {
 	&purge_conformance, &schema_tests,       &opening_tests,       &writer_tests,       &durability_tests,    &cache_tests,       &fixture_tests,
 };
 
-int main(void)
+int main(int argc, char **argv)
 {
+	if (argc == 4 && strcmp(argv[1], "--child") == 0)
+		return child_main(argv[2], argv[3]);
+	if (argc == 3 && strcmp(argv[1], "--make-fixture") == 0) {
+		fixture_make(argv[2]);
+		return 0;
+	}
 	conformance_use(&sqlite_backend);
 	g_autoptr(GArray) all = g_array_new(FALSE, FALSE, sizeof(struct CMUnitTest));
 	for (size_t i = 0; i < G_N_ELEMENTS(groups); i++)
