@@ -28,10 +28,13 @@ static const char changed_sql[] = "UPDATE account SET credentials_changed_ms = $
 static const char there_sql[] = "SELECT count(*) FROM account WHERE tenant = $1 AND account = $2";
 static const char credential_put[] =
 	"INSERT INTO credential (tenant, account, stored) VALUES ($1, $2, $3) ON CONFLICT (tenant, account) DO UPDATE SET stored = excluded.stored";
+static const char credential_swap[] = "UPDATE credential SET stored = $4 WHERE tenant = $1 AND account = $2 AND stored = $3";
 static const char credential_delete[] = "DELETE FROM credential WHERE tenant = $1 AND account = $2";
 static const char credential_sql[] = "SELECT stored FROM credential WHERE tenant = $1 AND account = $2";
 static const char link_put[] = "INSERT INTO link (tenant, provider, subject, account, created_ms) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING";
 static const char link_sql[] = "SELECT provider, subject, account, created_ms FROM link WHERE tenant = $1 AND provider = $2 AND subject = $3";
+static const char link_account_sql[] =
+	"SELECT provider, subject, account, created_ms FROM link WHERE tenant = $1 AND account = $2 AND provider = $3 ORDER BY created_ms, subject LIMIT 1";
 static const char sessions_end[] =
 	"UPDATE session SET ended_ms = $3 WHERE tenant = $1 AND account = $2 AND ended_ms = 0 RETURNING session";
 static const char grants_revoke[] =
@@ -41,6 +44,7 @@ static const char *const belongings[] = {
 	"DELETE FROM credential WHERE tenant = $1 AND account = $2",
 	"DELETE FROM link WHERE tenant = $1 AND account = $2",
 	"DELETE FROM session WHERE tenant = $1 AND account = $2",
+	"DELETE FROM consent WHERE tenant = $1 AND account = $2",
 	"DELETE FROM throttle WHERE tenant = $1 AND account = $2",
 	"DELETE FROM grants WHERE tenant = $1 AND account = $2",
 };
@@ -177,6 +181,11 @@ bool credential_set(struct unit *unit, const char *tenant, const char *account, 
 	       account_end_all(unit, tenant, account, changed_ms, error) && change_add(unit, tenant, "account", account, error);
 }
 
+bool credential_rehash(struct unit *unit, const char *tenant, const char *account, const char *was, const char *stored, GError **error)
+{
+	return unit_run(unit, NULL, error, credential_swap, VALUES(value_text(tenant), value_text(account), value_text(was), value_text(stored)));
+}
+
 enum found credential_find(struct unit *unit, const char *tenant, const char *account, char **ret_stored, GError **error)
 {
 	g_auto(cursor_t) cursor = cursor_open(unit, credential_sql, VALUES(value_text(tenant), value_text(account)));
@@ -222,4 +231,9 @@ static const struct record_type link_type = { sizeof(struct link), link_from_row
 enum found link_find(struct unit *unit, const char *tenant, const char *provider, const char *subject, struct link *ret, GError **error)
 {
 	return record_find(unit, &link_type, tenant, ret, error, link_sql, VALUES(value_text(tenant), value_text(provider), value_text(subject)));
+}
+
+enum found link_find_account(struct unit *unit, const char *tenant, const char *provider, const char *account, struct link *ret, GError **error)
+{
+	return record_find(unit, &link_type, tenant, ret, error, link_account_sql, VALUES(value_text(tenant), value_text(account), value_text(provider)));
 }

@@ -8,6 +8,7 @@
 static const char put_sql[] =
 	"INSERT INTO client (tenant, client_id, incarnation, settings, created_ms) VALUES ($1, $2, $3, $4, $5) "
 	"ON CONFLICT (tenant, client_id) DO UPDATE SET settings = excluded.settings";
+static const char consents_delete[] = "DELETE FROM consent WHERE tenant = $1 AND client_id = $2";
 static const char secrets_delete[] = "DELETE FROM client_secret WHERE tenant = $1 AND client_id = $2";
 static const char secret_insert[] =
 	"INSERT INTO client_secret (tenant, client_id, digest, position, expires_ms) VALUES ($1, $2, $3, $4, $5) "
@@ -86,6 +87,7 @@ bool client_remove(struct unit *unit, const char *tenant, const char *client_id,
 	return unit_run_one(unit, "client", error, delete_sql, VALUES(value_text(tenant), value_text(client_id))) &&
 	       unit_run(unit, NULL, error, secrets_delete, VALUES(value_text(tenant), value_text(client_id))) &&
 	       change_add_returned(unit, tenant, "grant", error, grants_revoke, VALUES(value_text(tenant), value_text(client_id), value_integer(now_ms))) &&
+	       unit_run(unit, NULL, error, consents_delete, VALUES(value_text(tenant), value_text(client_id))) &&
 	       unit_run(unit, NULL, error, tokens_revoke, VALUES(value_text(tenant), value_text(client_id), value_integer(now_ms))) &&
 	       change_add(unit, tenant, "client", client_id, error);
 }

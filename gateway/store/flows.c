@@ -16,6 +16,8 @@ static bool record_from_row(struct unit *unit G_GNUC_UNUSED, cursor_t *cursor, c
 	if (!column_bytes(cursor, 0, flow->digest, DIGEST_SIZE) || !column_bytes(cursor, 1, flow->browser, DIGEST_SIZE))
 		return fail(error, ERROR_INTERNAL, "a stored flow is damaged");
 	flow->client_id = column_copy(cursor, 2);
+	if (flow->client_id && !*flow->client_id) /* nobody asked: the person came by himself */
+		g_clear_pointer(&flow->client_id, g_free);
 	flow->provider = column_copy(cursor, 4);
 	flow->sealed = column_copy(cursor, 5);
 	flow->session = column_copy(cursor, 6);
@@ -38,7 +40,7 @@ bool flow_insert(struct unit *unit, const char *tenant, const struct flow *flow,
 	g_autofree char *request = NULL;
 	int64_t affected = 0;
 	if (!unit_run(unit, &affected, error, insert_sql,
-	              VALUES(value_text(tenant), value_digest(flow->digest), value_digest(flow->browser), value_text(flow->client_id),
+	              VALUES(value_text(tenant), value_digest(flow->digest), value_digest(flow->browser), value_text(flow->client_id ? flow->client_id : ""),
 	                     value_json(flow->request, &request), value_text(flow->provider), value_text(flow->sealed), value_text(flow->session),
 	                     value_integer(flow->consented), value_integer(flow->created_ms), value_integer(flow->expires_ms), value_integer(flow->version))))
 		return false;

@@ -12,8 +12,6 @@ static const char insert_sql[] =
 	"ON CONFLICT DO NOTHING";
 static const char find_sql[] = "SELECT " COLUMNS " FROM grants WHERE tenant = $1 AND grant_id = $2";
 static const char revoke_sql[] = "UPDATE grants SET revoked_ms = $3 WHERE tenant = $1 AND grant_id = $2 AND revoked_ms = 0 RETURNING grant_id";
-static const char consent_sql[] =
-	"SELECT " COLUMNS " FROM grants WHERE tenant = $1 AND account = $2 AND client_id = $3 AND revoked_ms = 0 ORDER BY created_ms DESC, grant_id LIMIT 1";
 
 static char **strings_from(const json_t *array)
 {
@@ -91,7 +89,3 @@ bool grant_revoke(struct unit *unit, const char *tenant, const char *grant, int6
 	return change_add_returned(unit, tenant, "grant", error, revoke_sql, VALUES(value_text(tenant), value_text(grant), value_integer(now_ms)));
 }
 
-enum found grant_find_consent(struct unit *unit, const char *tenant, const char *account, const char *client_id, struct grant *ret, GError **error)
-{
-	return record_find(unit, &type, tenant, ret, error, consent_sql, VALUES(value_text(tenant), value_text(account), value_text(client_id)));
-}

@@ -79,9 +79,13 @@ bool account_list(struct unit *unit, const char *tenant, bool (*each)(const stru
 bool account_set_disabled(struct unit *unit, const char *tenant, const char *account, bool disabled, int64_t now_ms, GError **error);
 /* The stored password hash. credential_set with changed_ms > 0 ends the account's sessions and grants from before; 0: a silent rehash. NULL removes. */
 bool credential_set(struct unit *unit, const char *tenant, const char *account, const char *stored, int64_t changed_ms, GError **error);
+/* A rehash: replaces `was` and nothing else, so that a password set meanwhile stays. True also when it was another already. */
+bool credential_rehash(struct unit *unit, const char *tenant, const char *account, const char *was, const char *stored, GError **error);
 enum found credential_find(struct unit *unit, const char *tenant, const char *account, char **ret_stored, GError **error);
 bool link_insert(struct unit *unit, const char *tenant, const struct link *link, GError **error);
 enum found link_find(struct unit *unit, const char *tenant, const char *provider, const char *subject, struct link *ret, GError **error);
+/* The link by which an account comes from a provider; the oldest, should there be two. */
+enum found link_find_account(struct unit *unit, const char *tenant, const char *provider, const char *account, struct link *ret, GError **error);
 
 /* Clients, resources, providers. put inserts or replaces; settings are compared by the caller. */
 bool client_put(struct unit *unit, const char *tenant, const struct client *client, GError **error);       /* secrets included */
@@ -123,8 +127,9 @@ bool session_list(struct unit *unit, const char *tenant, const char *account, bo
 bool grant_insert(struct unit *unit, const char *tenant, const struct grant *grant, GError **error);
 enum found grant_find(struct unit *unit, const char *tenant, const char *grant, struct grant *ret, GError **error);
 bool grant_revoke(struct unit *unit, const char *tenant, const char *grant, int64_t now_ms, GError **error);
-/* The newest unrevoked grant of this account to this client with explicit consent: remembered consent. */
-enum found grant_find_consent(struct unit *unit, const char *tenant, const char *account, const char *client_id, struct grant *ret, GError **error);
+/* What a person allowed a client, remembered beyond sessions and grants until the client or the account goes. put replaces. Caller frees *ret_scope. */
+bool consent_put(struct unit *unit, const char *tenant, const char *account, const char *client_id, const char *scope, int64_t now_ms, GError **error);
+enum found consent_find(struct unit *unit, const char *tenant, const char *account, const char *client_id, char **ret_scope, GError **error);
 bool code_insert(struct unit *unit, const char *tenant, const struct code *code, GError **error);
 /* Claims the code by one UPDATE … RETURNING. FOUND: *ret as it was claimed, used_ms 0 before; used earlier: FOUND with ret->used_ms of the first use. */
 enum found code_claim(struct unit *unit, const char *tenant, const uint8_t digest[DIGEST_SIZE], int64_t now_ms, struct code *ret, GError **error);

@@ -12,6 +12,9 @@ static void both_have_alice(struct world *world)
 		GOOD(account_insert(unit, tenants[i], &account, &error) && session_insert(unit, tenants[i], &session, &error));
 		GOOD(grant_insert(unit, tenants[i], &grant, &error));
 		GOOD(credential_set(unit, tenants[i], ACCOUNT_1, i == 0 ? "hash-a" : "hash-b", 0, &error));
+		struct link link = { .provider = (char *)(uintptr_t)"okta", .subject = (char *)(uintptr_t)"s-1", .account = ACCOUNT_1, .created_ms = NOW };
+		struct throttle_state bucket = { 0 };
+		GOOD(link_insert(unit, tenants[i], &link, &error) && throttle_put(unit, tenants[i], digest_of(1), ACCOUNT_1, &bucket, NOW + DAY, &error));
 	}
 	write_commit();
 }
@@ -98,6 +101,8 @@ static void names_and_identifiers_are_given_once(void **state)
 	GOOD(account_remove(unit, TENANT_A, ACCOUNT_1, &error));
 	REFUSED(ERROR_NOT_FOUND, account_remove(unit, TENANT_A, ACCOUNT_1, &error));
 	REFUSED(ERROR_CONFLICT, account_insert(unit, TENANT_A, &same_id, &error));
+	/* A's bob is nobody's business in B, and neither is the identifier A gave away. */
+	GOOD(account_update(unit, TENANT_B, &same_id, &error) && account_insert(unit, TENANT_B, &same_name, &error));
 	write_commit();
 	g_auto(account_t) still = { 0 }, gone = { 0 };
 	g_auto(session_t) session = { 0 };
@@ -109,6 +114,14 @@ static void names_and_identifiers_are_given_once(void **state)
 	FOUND_IS(MISSING, credential_find(reader_of(world->store), TENANT_A, ACCOUNT_1, &stored, &error));
 	FOUND_IS(FOUND, account_find(reader_of(world->store), TENANT_B, ACCOUNT_1, &still, &error));
 	assert_false(ended(world, TENANT_B));
+	struct link link = { 0 };
+	struct throttle_state bucket;
+	FOUND_IS(MISSING, link_find(reader_of(world->store), TENANT_A, "okta", "s-1", &link, &error));
+	FOUND_IS(MISSING, throttle_find(reader_of(world->store), TENANT_A, digest_of(1), &bucket, &error));
+	FOUND_IS(FOUND, link_find(reader_of(world->store), TENANT_B, "okta", "s-1", &link, &error));
+	FOUND_IS(FOUND, throttle_find(reader_of(world->store), TENANT_B, digest_of(1), &bucket, &error));
+	FOUND_IS(FOUND, credential_find(reader_of(world->store), TENANT_B, ACCOUNT_1, &stored, &error));
+	link_clear(&link);
 	assert_int_equal(changes_of(world->store, TENANT_A, "account", ACCOUNT_1), 1);
 	assert_int_equal(changes_of(world->store, TENANT_A, "session", SESSION_1), 1);
 	assert_int_equal(changes_of(world->store, TENANT_A, "grant", GRANT_1), 1);
@@ -123,6 +136,9 @@ static void login_by_name_else_by_an_address_of_one_account(void **state)
 	g_auto(account_t) carol = account_of(SESSION_1, "carol", "b@acme.example"), dave = account_of(SESSION_2, "dave", "shared@acme.example");
 	GOOD(account_insert(unit, TENANT_A, &alice, &error) && account_insert(unit, TENANT_A, &bob, &error));
 	GOOD(account_insert(unit, TENANT_A, &carol, &error) && account_insert(unit, TENANT_A, &dave, &error));
+	/* The same addresses in the other tenant, on accounts that sort before and after. */
+	g_auto(account_t) before = account_of("aaaaaaaaaaaaaaaaaaaaaaaaaa", "alice", "a@acme.example"), after = account_of("zzzzzzzzzzzzzzzzzzzzzzzzzz", "z", "b@acme.example");
+	GOOD(account_insert(unit, TENANT_B, &before, &error) && account_insert(unit, TENANT_B, &after, &error));
 	write_commit();
 	unit = reader_of(world->store);
 	g_auto(account_t) by_name = { 0 }, by_address = { 0 }, name_first = { 0 }, shared = { 0 };
@@ -134,6 +150,9 @@ static void login_by_name_else_by_an_address_of_one_account(void **state)
 	assert_string_equal(by_name.id, ACCOUNT_1);
 	assert_string_equal(by_address.id, ACCOUNT_1);
 	assert_string_equal(name_first.id, ACCOUNT_2);
+	g_auto(account_t) in_b = { 0 };
+	FOUND_IS(FOUND, account_find_login(unit, TENANT_B, "b@acme.example", &in_b, &error));
+	assert_string_equal(in_b.id, after.id);
 }
 
 static void disabling_ends_everything_of_that_account(void **state)
@@ -196,6 +215,54 @@ static void a_new_password_ends_everything_and_a_rehash_nothing(void **state)
 	GOOD(credential_set(unit, TENANT_A, ACCOUNT_1, NULL, NOW + 8, &error));
 	write_commit();
 	FOUND_IS(MISSING, credential_find(reader_of(world->store), TENANT_A, ACCOUNT_1, &none, &error));
+	g_auto(account_t) elsewhere = { 0 };
+	g_autofree char *still = NULL;
+	FOUND_IS(FOUND, account_find(reader_of(world->store), TENANT_B, ACCOUNT_1, &elsewhere, &error));
+	FOUND_IS(FOUND, credential_find(reader_of(world->store), TENANT_B, ACCOUNT_1, &still, &error));
+	assert_int_equal(elsewhere.credentials_changed_ms, 0);
+	assert_string_equal(still, "hash-b");
+}
+
+/* A password set while an old one was being rehashed must stay. */
+static void a_rehash_replaces_only_what_it_was_made_from(void **state)
+{
+	struct world *world = *state;
+	both_have_alice(world);
+	struct unit *unit = write_begin(world->store);
+	GOOD(credential_set(unit, TENANT_B, ACCOUNT_1, "hash-a", 0, &error));
+	GOOD(credential_rehash(unit, TENANT_A, ACCOUNT_1, "hash-old", "stale", &error));
+	GOOD(credential_rehash(unit, TENANT_A, ACCOUNT_2, "hash-a", "nobody's", &error));
+	write_commit();
+	g_autofree char *kept = NULL, *replaced = NULL, *elsewhere = NULL, *none = NULL;
+	FOUND_IS(FOUND, credential_find(reader_of(world->store), TENANT_A, ACCOUNT_1, &kept, &error));
+	FOUND_IS(MISSING, credential_find(reader_of(world->store), TENANT_A, ACCOUNT_2, &none, &error));
+	assert_string_equal(kept, "hash-a");
+	unit = write_begin(world->store);
+	GOOD(credential_rehash(unit, TENANT_A, ACCOUNT_1, "hash-a", "hash-new", &error));
+	write_commit();
+	FOUND_IS(FOUND, credential_find(reader_of(world->store), TENANT_A, ACCOUNT_1, &replaced, &error));
+	FOUND_IS(FOUND, credential_find(reader_of(world->store), TENANT_B, ACCOUNT_1, &elsewhere, &error));
+	assert_string_equal(replaced, "hash-new");
+	assert_string_equal(elsewhere, "hash-a");
+	assert_false(ended(world, TENANT_A));
+	assert_int_equal(changes_of(world->store, TENANT_A, "account", NULL), 0);
+}
+
+static void a_link_is_found_from_its_account(void **state)
+{
+	struct world *world = *state;
+	both_have_alice(world);
+	struct link younger = { .provider = (char *)(uintptr_t)"okta", .subject = (char *)(uintptr_t)"s-0", .account = ACCOUNT_1, .created_ms = NOW + 1 };
+	struct link elsewhere = { .provider = (char *)(uintptr_t)"okta", .subject = (char *)(uintptr_t)"s-b", .account = ACCOUNT_2, .created_ms = NOW };
+	struct unit *unit = write_begin(world->store);
+	GOOD(link_insert(unit, TENANT_A, &younger, &error) && link_insert(unit, TENANT_B, &elsewhere, &error));
+	write_commit();
+	struct link a = { 0 }, none = { 0 };
+	FOUND_IS(FOUND, link_find_account(reader_of(world->store), TENANT_A, "okta", ACCOUNT_1, &a, &error));
+	FOUND_IS(MISSING, link_find_account(reader_of(world->store), TENANT_A, "okta", ACCOUNT_2, &none, &error));
+	FOUND_IS(MISSING, link_find_account(reader_of(world->store), TENANT_A, "other", ACCOUNT_1, &none, &error));
+	assert_string_equal(a.subject, "s-1");
+	link_clear(&a);
 }
 
 static void a_subject_is_linked_once_a_tenant(void **state)
@@ -253,6 +320,8 @@ static const struct CMUnitTest tests[] = {
 	WORLD_TEST(login_by_name_else_by_an_address_of_one_account),
 	WORLD_TEST(disabling_ends_everything_of_that_account),
 	WORLD_TEST(a_new_password_ends_everything_and_a_rehash_nothing),
+	WORLD_TEST(a_rehash_replaces_only_what_it_was_made_from),
+	WORLD_TEST(a_link_is_found_from_its_account),
 	WORLD_TEST(a_subject_is_linked_once_a_tenant),
 	WORLD_TEST(lists_hold_one_tenant_and_stop_when_told),
 };

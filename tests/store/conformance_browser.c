@@ -135,6 +135,45 @@ static void ending_a_session_revokes_what_is_not_offline(void **state)
 	assert_int_equal(changes_of(world->store, TENANT_A, "grant", GRANT_2), 0);
 }
 
+/* The same person again, in the same session: the cookie is another, the old one opens nothing. */
+static void a_renewed_session_has_another_cookie(void **state)
+{
+	struct world *world = *state;
+	both_have_a_session(world);
+	g_auto(session_t) again = session_of(SESSION_1, 9, ACCOUNT_1), missing = session_of(SESSION_2, 8, ACCOUNT_1), renewed = { 0 }, old = { 0 }, elsewhere = { 0 };
+	again.auth_time_ms = NOW + 500;
+	g_free(again.acr);
+	again.acr = g_strdup("phr");
+	struct unit *unit = write_begin(world->store);
+	GOOD(session_renew(unit, TENANT_A, &again, &error));
+	REFUSED(ERROR_NOT_FOUND, session_renew(unit, TENANT_A, &missing, &error));
+	write_commit();
+	FOUND_IS(FOUND, session_find(reader_of(world->store), TENANT_A, digest_of(9), &renewed, &error));
+	FOUND_IS(MISSING, session_find(reader_of(world->store), TENANT_A, digest_of(1), &old, &error));
+	FOUND_IS(FOUND, session_find(reader_of(world->store), TENANT_B, digest_of(1), &elsewhere, &error));
+	assert_string_equal(renewed.id, SESSION_1);
+	assert_string_equal(renewed.acr, "phr");
+	assert_true(renewed.auth_time_ms == NOW + 500 && renewed.created_ms == NOW);
+	assert_int_equal(elsewhere.auth_time_ms, NOW + 1);
+	/* One that has ended stays ended. */
+	unit = write_begin(world->store);
+	GOOD(session_end(unit, TENANT_A, SESSION_1, NOW + 600, &error));
+	REFUSED(ERROR_NOT_FOUND, session_renew(unit, TENANT_A, &again, &error));
+	write_commit();
+}
+
+static void a_flow_may_be_nobodys_request(void **state)
+{
+	struct world *world = *state;
+	g_auto(flow_t) flow = flow_of(1), seen = { 0 };
+	g_clear_pointer(&flow.client_id, g_free);
+	struct unit *unit = write_begin(world->store);
+	GOOD(flow_insert(unit, TENANT_A, &flow, &error));
+	write_commit();
+	FOUND_IS(FOUND, flow_find(reader_of(world->store), TENANT_A, digest_of(1), &seen, &error));
+	assert_null(seen.client_id);
+}
+
 static bool session_collect(const struct session *session, void *data)
 {
 	g_string_append_printf(data, "%s ", session->id);
@@ -150,6 +189,9 @@ static void sessions_are_listed_by_account_or_all(void **state)
 	struct unit *unit = write_begin(world->store);
 	GOOD(session_insert(unit, TENANT_A, &later, &error));
 	write_commit();
+	g_autoptr(GString) b = g_string_new("");
+	GOOD(session_list(reader_of(world->store), TENANT_B, NULL, session_collect, b, &error));
+	assert_string_equal(b->str, SESSION_1 " ");
 	g_autoptr(GString) one = g_string_new(""), all = g_string_new(""), other = g_string_new("");
 	GOOD(session_list(reader_of(world->store), TENANT_A, ACCOUNT_1, session_collect, one, &error));
 	GOOD(session_list(reader_of(world->store), TENANT_A, NULL, session_collect, all, &error));
@@ -187,6 +229,8 @@ static const struct CMUnitTest tests[] = {
 	WORLD_TEST(sessions_come_back_as_they_went),
 	WORLD_TEST(touching_moves_forward_only_and_in_one_tenant),
 	WORLD_TEST(ending_a_session_revokes_what_is_not_offline),
+	WORLD_TEST(a_renewed_session_has_another_cookie),
+	WORLD_TEST(a_flow_may_be_nobodys_request),
 	WORLD_TEST(sessions_are_listed_by_account_or_all),
 	WORLD_TEST(signing_in_writes_no_change),
 };

@@ -135,6 +135,9 @@ static void resources_are_per_tenant(void **state)
 	FOUND_IS(FOUND, resource_find(reader_of(world->store), TENANT_A, "https://api.example", &a, &error));
 	assert_string_equal(a->scopes, "a x");
 	assert_string_equal(a->introspection_clients[0], "wiki-api");
+	g_autoptr(GString) of_a = g_string_new("");
+	GOOD(resource_list(reader_of(world->store), TENANT_A, resource_collect, of_a, &error));
+	assert_string_equal(of_a->str, "https://api.example=a x ");
 	struct unit *unit = write_begin(world->store);
 	GOOD(resource_remove(unit, TENANT_A, "https://api.example", &error));
 	REFUSED(ERROR_NOT_FOUND, resource_remove(unit, TENANT_A, "https://api.example", &error));

@@ -196,6 +196,23 @@ static void the_purge_takes_what_expired_and_nothing_else(void **state)
 	}
 }
 
+/* How long an unended session is kept is its own tenant's. */
+static void sessions_leave_by_their_tenants_absolute_life(void **state)
+{
+	struct world *world = *state;
+	g_autoptr(json_t) brief_a = json_of("{\"issuer\":\"https://acme.example\",\"policy\":{\"session\":{\"absolute\":60}}}");
+	g_autoptr(json_t) brief_c = json_of("{\"issuer\":\"https://c.example\",\"policy\":{\"session\":{\"absolute\":60}}}");
+	g_autoptr(tenant_t) a = tenant_new(TENANT_A, "acme", brief_a, NOW), c = tenant_new("cccccccccccccccccccccccccc", "c", brief_c, NOW);
+	g_auto(session_t) of_a = session_of(SESSION_1, 1, ACCOUNT_1), of_b = session_of(SESSION_1, 1, ACCOUNT_1), gone = { 0 }, left = { 0 };
+	struct unit *unit = write_begin(world->store);
+	GOOD(tenant_update(unit, a, &error) && tenant_insert(unit, c, &error));
+	GOOD(session_insert(unit, TENANT_A, &of_a, &error) && session_insert(unit, TENANT_B, &of_b, &error));
+	write_commit();
+	purge_all(world, NOW + 60001, 100);
+	FOUND_IS(MISSING, session_find(reader_of(world->store), TENANT_A, digest_of(1), &gone, &error));
+	FOUND_IS(FOUND, session_find(reader_of(world->store), TENANT_B, digest_of(1), &left, &error));
+}
+
 /* A used code is kept a day past its end: shown again, it must still revoke what it gave. */
 static void a_spent_code_is_remembered_for_a_day(void **state)
 {
@@ -235,6 +252,25 @@ static void a_large_tenant_is_swept_in_slices(void **state)
 		continue;
 	FOUND_IS(FOUND, unit_integer(reader_of(world->store), &left, &error, count, NULL, 0));
 	assert_int_equal(left, 1);
+}
+
+/* With two being swept, the first one's end must not forget the second. */
+static void two_removed_tenants_are_both_swept(void **state)
+{
+	struct world *world = *state;
+	static const char count[] = "SELECT count(*) FROM throttle", announce[] = "INSERT INTO tenant_gone (tenant) VALUES ($1)";
+	struct unit *unit = write_begin(world->store);
+	for (uint8_t i = 0; i < 6; i++)
+		GOOD(throttle_put(unit, i < 3 ? TENANT_A : TENANT_B, digest_of(i), "", &(struct throttle_state){ 0 }, NOW + DAY, &error));
+	GOOD(unit_run(unit, NULL, &error, announce, VALUES(value_text(TENANT_A))) && unit_run(unit, NULL, &error, announce, VALUES(value_text(TENANT_B))));
+	write_commit();
+	int slices = 1;
+	while (purge_all(world, NOW, 4))
+		slices++;
+	int64_t left = -1;
+	FOUND_IS(FOUND, unit_integer(reader_of(world->store), &left, &error, count, NULL, 0));
+	assert_int_equal(left, 0);
+	assert_int_equal(slices, 2);
 }
 
 static bool seq_collect(const struct change *change, void *data)
@@ -292,7 +328,9 @@ TEST_GROUP(log_conformance, log_tests);
 static const struct CMUnitTest purge_tests[] = {
 	WORLD_TEST(retention_cuts_the_old_end_and_leaves_an_anchor),
 	WORLD_TEST(the_purge_takes_what_expired_and_nothing_else),
+	WORLD_TEST(sessions_leave_by_their_tenants_absolute_life),
 	WORLD_TEST(a_spent_code_is_remembered_for_a_day),
 	WORLD_TEST(a_large_tenant_is_swept_in_slices),
+	WORLD_TEST(two_removed_tenants_are_both_swept),
 };
 TEST_GROUP(purge_conformance, purge_tests);

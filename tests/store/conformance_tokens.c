@@ -43,25 +43,44 @@ static void grants_come_back_and_are_revoked_alone(void **state)
 	assert_int_equal(changes_of(world->store, TENANT_A, "grant", NULL), 0);
 }
 
-static void consent_is_the_newest_unrevoked_grant(void **state)
+static void assert_consent(struct world *world, const char *tenant, const char *account, const char *client, const char *expected)
+{
+	g_autofree char *scope = NULL;
+	FOUND_IS(expected ? FOUND : MISSING, consent_find(reader_of(world->store), tenant, account, client, &scope, &error));
+	assert_true(g_strcmp0(scope, expected) == 0);
+}
+
+/* Remembered beyond sessions and grants, until the client or the account goes. */
+static void a_consent_is_remembered_until_the_client_or_account_goes(void **state)
 {
 	struct world *world = *state;
-	g_auto(grant_t) old = grant_of(GRANT_1, ACCOUNT_1, "wiki", "", true), new = grant_of(GRANT_2, ACCOUNT_1, "wiki", "", true);
-	g_auto(grant_t) seen = { 0 }, after = { 0 }, none = { 0 };
-	new.created_ms = NOW + 5;
+	g_auto(account_t) a = account_of(ACCOUNT_1, "alice", NULL), b = account_of(ACCOUNT_1, "alice", NULL);
+	g_autoptr(json_t) settings = json_object();
+	g_autoptr(client_t) wiki = client_new("wiki", settings);
 	struct unit *unit = write_begin(world->store);
-	GOOD(grant_insert(unit, TENANT_A, &new, &error) && grant_insert(unit, TENANT_A, &old, &error));
-	FOUND_IS(FOUND, grant_find_consent(unit, TENANT_A, ACCOUNT_1, "wiki", &seen, &error));
-	FOUND_IS(MISSING, grant_find_consent(unit, TENANT_B, ACCOUNT_1, "wiki", &none, &error));
-	FOUND_IS(MISSING, grant_find_consent(unit, TENANT_A, ACCOUNT_2, "wiki", &none, &error));
-	FOUND_IS(MISSING, grant_find_consent(unit, TENANT_A, ACCOUNT_1, "shop", &none, &error));
-	GOOD(grant_revoke(unit, TENANT_A, GRANT_2, NOW + 6, &error));
-	FOUND_IS(FOUND, grant_find_consent(unit, TENANT_A, ACCOUNT_1, "wiki", &after, &error));
-	GOOD(grant_revoke(unit, TENANT_A, GRANT_1, NOW + 6, &error));
-	FOUND_IS(MISSING, grant_find_consent(unit, TENANT_A, ACCOUNT_1, "wiki", &none, &error));
+	GOOD(account_insert(unit, TENANT_A, &a, &error) && account_insert(unit, TENANT_B, &b, &error));
+	GOOD(client_put(unit, TENANT_A, wiki, &error) && client_put(unit, TENANT_B, wiki, &error));
+	GOOD(consent_put(unit, TENANT_A, ACCOUNT_1, "wiki", "openid", NOW, &error));
+	GOOD(consent_put(unit, TENANT_A, ACCOUNT_1, "wiki", "openid email", NOW + 1, &error));
 	write_commit();
-	assert_string_equal(seen.id, GRANT_2);
-	assert_string_equal(after.id, GRANT_1);
+	assert_consent(world, TENANT_A, ACCOUNT_1, "wiki", "openid email");
+	assert_consent(world, TENANT_B, ACCOUNT_1, "wiki", NULL);
+	assert_consent(world, TENANT_A, ACCOUNT_2, "wiki", NULL);
+	assert_consent(world, TENANT_A, ACCOUNT_1, "shop", NULL);
+	unit = write_begin(world->store);
+	GOOD(consent_put(unit, TENANT_B, ACCOUNT_1, "wiki", "openid b", NOW, &error));
+	GOOD(consent_put(unit, TENANT_A, ACCOUNT_1, "shop", "openid", NOW, &error) && consent_put(unit, TENANT_A, ACCOUNT_2, "shop", "openid 2", NOW, &error));
+	GOOD(client_remove(unit, TENANT_A, "wiki", NOW, &error));
+	write_commit();
+	assert_consent(world, TENANT_A, ACCOUNT_1, "wiki", NULL);
+	assert_consent(world, TENANT_A, ACCOUNT_1, "shop", "openid");
+	assert_consent(world, TENANT_B, ACCOUNT_1, "wiki", "openid b");
+	unit = write_begin(world->store);
+	GOOD(account_remove(unit, TENANT_A, ACCOUNT_1, &error));
+	write_commit();
+	assert_consent(world, TENANT_A, ACCOUNT_1, "shop", NULL);
+	assert_consent(world, TENANT_A, ACCOUNT_2, "shop", "openid 2");
+	assert_consent(world, TENANT_B, ACCOUNT_1, "wiki", "openid b");
 }
 
 static void a_code_is_claimed_once_and_says_when(void **state)
@@ -238,7 +257,7 @@ static void throttle_buckets_are_per_tenant(void **state)
 
 static const struct CMUnitTest tests[] = {
 	WORLD_TEST(grants_come_back_and_are_revoked_alone),
-	WORLD_TEST(consent_is_the_newest_unrevoked_grant),
+	WORLD_TEST(a_consent_is_remembered_until_the_client_or_account_goes),
 	WORLD_TEST(a_code_is_claimed_once_and_says_when),
 	WORLD_TEST(of_a_hundred_claimants_one_wins),
 	WORLD_TEST(refresh_tokens_are_per_tenant),

@@ -70,7 +70,7 @@ CREATE TABLE link (
 	created_ms {int} NOT NULL,
 	PRIMARY KEY (tenant, provider, subject)
 ) {table};
-CREATE INDEX link_account ON link (tenant, account);
+CREATE INDEX link_account ON link (tenant, account, provider);
 
 CREATE TABLE client (
 	tenant TEXT NOT NULL,
@@ -182,6 +182,16 @@ CREATE INDEX grants_account ON grants (tenant, account, client_id);
 CREATE INDEX grants_session ON grants (tenant, session);
 CREATE INDEX grants_client ON grants (tenant, client_id);
 CREATE INDEX grants_expires ON grants (expires_ms);
+
+CREATE TABLE consent (
+	tenant TEXT NOT NULL,
+	account TEXT NOT NULL,
+	client_id TEXT NOT NULL,
+	scope TEXT NOT NULL,
+	given_ms {int} NOT NULL,
+	PRIMARY KEY (tenant, account, client_id)
+) {table};
+CREATE INDEX consent_client ON consent (tenant, client_id);
 
 CREATE TABLE code (
 	tenant TEXT NOT NULL,

@@ -1,0 +1,234 @@
+/* The grouping writer: one commit for many, each undone alone, deadlines that are kept, and what must never be committed. */
+#include "tests.h"
+#include "gateway/store/unit.h"
+#include <sqlite3.h>
+#include <stdatomic.h>
+
+struct place {
+	char *folder, *address;
+	struct root_keys *keys;
+	struct store *store;
+};
+
+static void place_open(struct place *place, int64_t wait_ms)
+{
+	struct store_options options = { .address = place->address, .keys = place->keys, .node = "n", .create = true, .commit_wait_ms = wait_ms };
+	GOOD((place->store = store_open(&options, &error)));
+}
+
+static int set_up(void **state)
+{
+	struct place *place = g_new0(struct place, 1);
+	place->folder = folder_make();
+	place->address = address_in(place->folder);
+	place->keys = keys_of(1);
+	place_open(place, 5000);
+	*state = place;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct place *place = *state;
+	write_abandon();
+	store_close(place->store);
+	root_keys_free(place->keys);
+	folder_remove(place->folder);
+	g_free(place->address);
+	g_free(place);
+	return 0;
+}
+
+/* One transaction: inserts a code, then goes on as told. */
+struct job {
+	uint32_t digest;
+	enum { KEEP, FAIL, LIE } then;
+	atomic_int *runs, *releases;
+};
+
+static bool job_run(struct unit *unit, void *data, GError **error)
+{
+	const struct job *job = data;
+	static const char wrong[] = "SELECT nothing FROM nowhere";
+	g_auto(code_t) code = code_of(0, GRANT_1);
+	memcpy(code.digest, &job->digest, sizeof(job->digest));
+	if (job->runs)
+		atomic_fetch_add(job->runs, 1);
+	if (!code_insert(unit, TENANT_A, &code, error) || !jti_revoke(unit, TENANT_A, "x", NOW, error))
+		return false;
+	switch (job->then) {
+	case KEEP:
+		return true;
+	case FAIL:
+		return fail(error, ERROR_ACCESS_DENIED, "no");
+	case LIE: /* a statement failed, and the function says that all is well */
+		return !unit_run(unit, NULL, NULL, wrong, NULL, 0);
+	}
+	return false;
+}
+
+static void job_release(void *data)
+{
+	struct job *job = data;
+	if (job->releases)
+		atomic_fetch_add(job->releases, 1);
+	g_free(job);
+}
+
+static struct job *job_new(struct job job)
+{
+	return g_memdup2(&job, sizeof(job));
+}
+
+static enum found code_seen(struct place *place, uint32_t number)
+{
+	g_auto(code_t) code = { 0 };
+	uint8_t digest[DIGEST_SIZE] = { 0 };
+	memcpy(digest, &number, sizeof(number));
+	return code_find(reader_of(place->store), TENANT_A, digest, &code, NULL);
+}
+
+static void transactions_that_wait_share_a_commit_and_fail_alone(void **state)
+{
+	struct place *place = *state;
+	atomic_int releases = 0;
+	write_begin(place->store); /* the writer is busy: what follows waits */
+	assert_true(store_write_later(place->store, job_run, job_new((struct job){ .digest = 1, .releases = &releases }), job_release));
+	assert_true(store_write_later(place->store, job_run, job_new((struct job){ .digest = 2, .then = FAIL, .releases = &releases }), job_release));
+	assert_true(store_write_later(place->store, job_run, job_new((struct job){ .digest = 3, .then = LIE, .releases = &releases }), job_release));
+	assert_true(store_write_later(place->store, job_run, job_new((struct job){ .digest = 4, .releases = &releases }), job_release));
+	write_commit();
+	struct job last = { .digest = 5 };
+	GOOD(store_write(place->store, job_run, &last, &error));
+	/* The last one came after them in the queue, so they are done. */
+	assert_int_equal(code_seen(place, 1), FOUND);
+	assert_int_equal(code_seen(place, 2), MISSING);
+	assert_int_equal(code_seen(place, 3), MISSING);
+	assert_int_equal(code_seen(place, 4), FOUND);
+	assert_int_equal(code_seen(place, 5), FOUND);
+	store_close(g_steal_pointer(&place->store));
+	assert_int_equal(releases, 4);
+	place_open(place, 5000);
+}
+
+static void figures_count_commits_transactions_and_failures(void **state)
+{
+	struct place *place = *state;
+	struct store_figures before = store_figures(place->store);
+	write_begin(place->store);
+	for (uint32_t i = 1; i <= 20; i++)
+		assert_true(store_write_later(place->store, job_run, job_new((struct job){ .digest = i, .then = i == 7 ? FAIL : KEEP }), job_release));
+	write_commit();
+	struct job last = { .digest = 21 };
+	GOOD(store_write(place->store, job_run, &last, &error));
+	struct store_figures after = store_figures(place->store);
+	assert_true(after.transactions - before.transactions >= 20);
+	assert_int_equal(after.failures - before.failures, 1);
+	/* 22 transactions; the held one is a commit of its own, the rest went together (or the last one just missed them). */
+	assert_in_range(after.commits - before.commits, 2, 3);
+}
+
+static void a_liars_transaction_is_not_kept(void **state)
+{
+	struct place *place = *state;
+	struct job lie = { .digest = 1, .then = LIE }, no = { .digest = 2, .then = FAIL };
+	uint64_t counter = store_counter(place->store);
+	REFUSED(ERROR_INTERNAL, store_write(place->store, job_run, &lie, &error));
+	REFUSED(ERROR_ACCESS_DENIED, store_write(place->store, job_run, &no, &error));
+	assert_false(store_write(place->store, job_run, &no, NULL));
+	assert_int_equal(code_seen(place, 1), MISSING);
+	assert_int_equal(code_seen(place, 2), MISSING);
+	assert_int_equal(store_counter(place->store), counter);
+}
+
+static void past_its_deadline_a_transaction_never_runs(void **state)
+{
+	struct place *place = *state;
+	store_close(g_steal_pointer(&place->store));
+	place_open(place, 40);
+	atomic_int runs = 0;
+	struct job job = { .digest = 1, .runs = &runs }, next = { .digest = 2 };
+	write_begin(place->store);
+	REFUSED(ERROR_UNAVAILABLE, store_write(place->store, job_run, &job, &error));
+	write_commit();
+	GOOD(store_write(place->store, job_run, &next, &error));
+	assert_int_equal(runs, 0);
+	assert_int_equal(code_seen(place, 1), MISSING);
+	assert_int_equal(code_seen(place, 2), FOUND);
+}
+
+/* Another process writes: the deadline holds all the same, and the next one goes through. */
+static void a_lock_held_elsewhere_does_not_stretch_the_deadline(void **state)
+{
+	struct place *place = *state;
+	store_close(g_steal_pointer(&place->store));
+	place_open(place, 150);
+	g_autofree char *path = path_in(place->folder, "store.db");
+	sqlite3 *other;
+	assert_int_equal(sqlite3_open(path, &other), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+	atomic_int runs = 0;
+	struct job job = { .digest = 1, .runs = &runs }, next = { .digest = 2 };
+	int64_t before = g_get_monotonic_time();
+	REFUSED(ERROR_UNAVAILABLE, store_write(place->store, job_run, &job, &error));
+	assert_true(g_get_monotonic_time() - before < 2 * G_USEC_PER_SEC);
+	/* Reading goes on. */
+	assert_int_equal(code_seen(place, 1), MISSING);
+	assert_int_equal(sqlite3_exec(other, "COMMIT", NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(other);
+	store_close(g_steal_pointer(&place->store));
+	place_open(place, 5000);
+	GOOD(store_write(place->store, job_run, &next, &error));
+	assert_int_equal(runs, 0);
+}
+
+static void a_reader_cannot_write(void **state)
+{
+	struct place *place = *state;
+	g_auto(code_t) code = code_of(1, GRANT_1);
+	g_autoptr(GError) error = NULL;
+	assert_false(code_insert(reader_of(place->store), TENANT_A, &code, &error));
+	assert_non_null(error);
+	assert_int_equal(code_seen(place, 1), MISSING);
+}
+
+static void what_is_written_later_is_written_within_a_second(void **state)
+{
+	struct place *place = *state;
+	assert_true(store_write_later(place->store, job_run, job_new((struct job){ .digest = 1 }), job_release));
+	int64_t until = g_get_monotonic_time() + G_USEC_PER_SEC;
+	while (code_seen(place, 1) != FOUND && g_get_monotonic_time() < until)
+		g_usleep(5000);
+	assert_int_equal(code_seen(place, 1), FOUND);
+}
+
+static void a_full_queue_says_no_and_closing_runs_what_waits(void **state)
+{
+	struct place *place = *state;
+	atomic_int releases = 0, runs = 0;
+	write_begin(place->store);
+	uint32_t taken = 0;
+	while (store_write_later(place->store, job_run, job_new((struct job){ .digest = taken, .runs = &runs, .releases = &releases }), job_release))
+		taken++;
+	assert_in_range(taken, 1000, 100000);
+	assert_int_equal(releases, 1); /* the one that was refused */
+	write_commit();
+	store_close(g_steal_pointer(&place->store));
+	assert_int_equal(runs, taken);
+	assert_int_equal(releases, taken + 1);
+	place_open(place, 5000);
+	assert_int_equal(code_seen(place, taken - 1), FOUND);
+}
+
+#define PLACE_TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+static const struct CMUnitTest tests[] = {
+	PLACE_TEST(transactions_that_wait_share_a_commit_and_fail_alone),
+	PLACE_TEST(figures_count_commits_transactions_and_failures),
+	PLACE_TEST(a_liars_transaction_is_not_kept),
+	PLACE_TEST(past_its_deadline_a_transaction_never_runs),
+	PLACE_TEST(a_lock_held_elsewhere_does_not_stretch_the_deadline),
+	PLACE_TEST(a_reader_cannot_write),
+	PLACE_TEST(what_is_written_later_is_written_within_a_second),
+	PLACE_TEST(a_full_queue_says_no_and_closing_runs_what_waits),
+};
+TEST_GROUP(writer_tests, tests);
