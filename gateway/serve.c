@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/url.h"
 #include "gateway/admin/open.h"
+#include "gateway/call/sources.h"
 #include "gateway/housekeeping.h"
 #include "gateway/oauth/oauth.h"
 #include "gateway/routes.h"
@@ -81,6 +82,8 @@ static bool open_shared(struct service *service, const struct config *config, GE
 	if (!gateway->hasher)
 		return false;
 	gateway->cache = cache_new(gateway->store, CACHE_ENTRIES);
+	gateway->sources = sources_new(gateway->store);
+	cache_subscribe(gateway->cache, sources_changed, gateway->sources);
 	oauth_start(gateway);
 	return cache_refresh(gateway->cache, error);
 }
@@ -92,6 +95,7 @@ static void close_shared(struct service *service)
 	if (gateway->cache)
 		cache_free(gateway->cache);
 	oauth_stop(gateway);
+	sources_free(gateway->sources);
 	if (gateway->hasher)
 		password_hasher_free(gateway->hasher);
 	if (gateway->store)
@@ -106,6 +110,7 @@ static bool start_server(struct service *service, const struct config *config, G
 	struct http_app app = routes_app(&service->gateway);
 	const struct http_options options = {
 		.listen = (const char *const *)config->listen, .connections = config->limits.connections, .per_address = config->limits.per_address,
+		.trusted_proxies = (const char *const *)config->trusted_proxies,
 		.header_bytes = (size_t)config->limits.header_bytes, .body_bytes = (size_t)config->limits.body_bytes,
 		.worker_threads = config->workers.threads, .head_ms = 10000, .body_ms = 30000, .handle_ms = 15000, .idle_ms = 60000, .queue_ms = 100 };
 	service->server = http_server_start(&options, &app, error);

@@ -30,6 +30,7 @@ bool audit_append(struct unit *unit, const struct store *store, const struct ten
 	g_auto(log_row_t) row = { 0 };
 
 	row_fill(&row, store, tenant, facts, username_known);
+	row.detail = json_incref((json_t *)(uintptr_t)facts->detail); /* counted, never changed: the caller waits until it is written */
 	return chain_append(unit, tenant->id, &row, error);
 }
 
@@ -60,6 +61,8 @@ bool audit_write(struct store *store, const struct tenant *tenant, const struct 
 
 	g_strlcpy(entry->tenant, tenant->id, sizeof entry->tenant);
 	row_fill(&entry->row, store, tenant, facts, username_known);
+	/* A copy, not a reference: the row may be written after the caller has gone on. */
+	entry->row.detail = json_deep_copy(facts->detail);
 	if (audit_event_durable(facts->event)) {
 		bool written = store_write(store, entry_write, entry, error);
 		entry_free(entry);

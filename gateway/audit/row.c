@@ -139,6 +139,4 @@ void row_fill(struct log_row *row, const struct store *store, const struct tenan
 	row->acr = row_text(facts->acr, WORD_MAX_BYTES);
 	row->amr = row_text(facts->amr, WORD_MAX_BYTES);
 	row->ref = row_text(facts->ref, WORD_MAX_BYTES);
-	/* A copy, not a reference: the row may be written by another thread after the caller has gone on. */
-	row->detail = json_deep_copy(facts->detail);
 }

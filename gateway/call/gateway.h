@@ -6,12 +6,14 @@
 #include "gateway/store/store.h"
 
 struct known_tokens;
+struct sources;
 
 struct gateway {
 	struct store *store;
 	struct cache *cache;
 	const struct root_keys *keys;
 	struct password_hasher *hasher;
+	struct sources *sources;      /* tenants' identity sources, opened (gateway/call/sources.h) */
 	struct known_tokens *known;   /* access tokens seen before (gateway/oauth/known_tokens.h) */
 	const char *base_url;         /* no trailing slash */
 	const char *base_authority;   /* "host[:port]" of base_url, lower case */

@@ -78,6 +78,7 @@ static enum reason check_redirect(struct authorization *authorization)
 	if (!call_check(login->call, "redirect_uri", redirect, registered && registered[0] ? registered[0] : "none registered", reason == REASON_OK))
 		return wrong(authorization, REASON_REDIRECT_MISMATCH, ERROR_INVALID_REQUEST, "redirect_uri is missing or is not registered for this application.");
 	keep(authorization, "redirect_uri");
+	json_object_set_new(login->flow.request, "incarnation", json_string(login->client->incarnation));
 	return REASON_OK;
 }
 

@@ -3,24 +3,18 @@
 #include "gateway/login/steps.h"
 #include "policies/scope.h"
 
-#define STEP "consent"
-
 enum found consent_remembered(struct login *login, GError **error)
 {
 	struct call *call = login->call;
-	g_auto(grant_t) grant = { 0 };
+	g_autofree char *given = NULL;
 	struct unit *unit = store_reader(call->gateway->store, error);
-	if (!unit)
-		return BROKEN;
-	enum found found = grant_find_consent(unit, call->tenant->id, login->account.id, login->client->client_id, &grant, error);
-	if (found == FOUND && scope_decide(flow_parameter(login, "scope"), grant.scope) != REASON_OK)
-		return MISSING;
-	return found;
+	enum found found = unit ? consent_find(unit, call->tenant->id, login->account.id, login->client->client_id, &given, error) : BROKEN;
+	return found == FOUND && scope_decide(flow_parameter(login, "scope"), given) != REASON_OK ? MISSING : found;
 }
 
 void consent_show(struct login *login)
 {
-	g_autofree char *token = flow_form_token(login, STEP), *action = flow_url(login, "/consent"), *origin = flow_end_origin(login);
+	g_autofree char *token = flow_form_token(login, STEP_CONSENT), *action = flow_url(login, "/consent"), *origin = flow_end_origin(login);
 	g_auto(GStrv) scopes = g_strsplit(flow_parameter(login, "scope"), " ", -1);
 	struct page_consent facts = { .frame = call_frame(login->call), .action = action, .form_token = token, .client_name = login->client->client_name,
 		.account_name = login->account.name ? login->account.name : login->account.username, .username = login->account.username,
@@ -28,18 +22,59 @@ void consent_show(struct login *login)
 	call_page(login->call, 200, page_consent(&facts), origin);
 }
 
+static bool add_word(const char *word, size_t length, void *data)
+{
+	GString *scope = data;
+	g_autofree char *one = g_strndup(word, length);
+	if (!scope_has(scope->str, one))
+		g_string_append_printf(scope, "%s%s", scope->len ? " " : "", one);
+	return true;
+}
+
+/* Remembers it beside what was allowed before, marks the flow, and records it, together. */
+static bool approve_in_unit(struct unit *unit, void *data, GError **error)
+{
+	struct login *login = data;
+	struct call *call = login->call;
+	g_autofree char *before = NULL;
+	g_autoptr(json_t) detail = NULL;
+	if (consent_find(unit, call->tenant->id, login->account.id, login->client->client_id, &before, error) == BROKEN)
+		return false;
+	g_autoptr(GString) scope = g_string_new(before);
+	scope_each(flow_parameter(login, "scope"), add_word, scope);
+	enum found found = flow_update(unit, call->tenant->id, &login->flow, error);
+	if (found != FOUND)
+		return found == MISSING && fail(error, ERROR_FLOW_EXPIRED, "the flow was finished in another tab");
+	struct audit_facts facts = call_facts(call, EVENT_CONSENT, REASON_OK, &detail);
+	return consent_put(unit, call->tenant->id, login->account.id, login->client->client_id, scope->str, request_time_ms(call->request), error)
+		&& audit_append(unit, call->gateway->store, call->tenant, &facts, true, error);
+}
+
+static void approve(struct login *login)
+{
+	struct call *call = login->call;
+	GError *error = NULL;
+	login->flow.consented = true;
+	call->facts.account = login->account.id;
+	call->facts.username = login->account.username;
+	call->facts.session = login->session.id;
+	if (!store_write(call->gateway->store, approve_in_unit, login, &error)) {
+		call_fail_error(call, error);
+		return;
+	}
+	login->flow.version++;
+	flow_continue(login, PLACE_CONSENT);
+}
+
 static void post_consent(struct login *login)
 {
 	const struct form *form = request_form(login->call->request);
-	if (!flow_form_proved(login, STEP))
+	if (!flow_form_proved(login, STEP_CONSENT))
 		return;
-	if (!form_value(form, "approve")) {
+	if (form_value(form, "approve"))
+		approve(login);
+	else
 		flow_refuse(login, ERROR_ACCESS_DENIED, REASON_CANCELLED, "The person declined.");
-		return;
-	}
-	login->flow.consented = true;
-	if (flow_save(login))
-		flow_continue(login, PLACE_CONSENT);
 }
 
 void consent_endpoint(struct call *call)

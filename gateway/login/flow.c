@@ -5,10 +5,11 @@
 #include "base/text.h"
 #include "crypto/compare.h"
 #include "gateway/call/cookies.h"
+#include "gateway/call/entitlement.h"
 #include "gateway/call/browser.h"
 #include "gateway/login/steps.h"
-#include "policies/account.h"
 #include "policies/next.h"
+#include "policies/redirect.h"
 #include "policies/scope.h"
 
 #define HANDLE_TEXT 43
@@ -60,35 +61,6 @@ bool flow_start(struct login *login)
 	return false;
 }
 
-struct saving {
-	struct login *login;
-	enum found found;
-};
-
-static bool save_in_unit(struct unit *unit, void *data, GError **error)
-{
-	struct saving *saving = data;
-	saving->found = flow_update(unit, saving->login->call->tenant->id, &saving->login->flow, error);
-	return saving->found != BROKEN;
-}
-
-bool flow_save(struct login *login)
-{
-	GError *error = NULL;
-	struct saving saving = { .login = login };
-	if (!store_write(login->call->gateway->store, save_in_unit, &saving, &error)) {
-		call_fail_error(login->call, error);
-		return false;
-	}
-	if (saving.found == FOUND) {
-		login->flow.version++;
-		return true;
-	}
-	call_audit(login->call, EVENT_AUTHORIZE_REFUSE, REASON_FLOW_EXPIRED);
-	call_fail_page(login->call, ERROR_FLOW_EXPIRED, NULL);
-	return false;
-}
-
 static bool refuse_flow(struct login *login, enum error_code code, enum reason reason)
 {
 	call_audit(login->call, EVENT_AUTHORIZE_REFUSE, reason);
@@ -119,6 +91,22 @@ static bool find_flow(struct login *login, const char *handle, GError **error)
 	return true;
 }
 
+/* What was checked when the flow began is asked again of the client as it is now: an operator may have taken a redirect URI, a scope, a resource or the whole
+ * client away meanwhile. */
+static bool still_allowed(const struct login *login)
+{
+	const struct client *client = login->client;
+	const json_t *resources = json_object_get(login->flow.request, "resources");
+	if (g_strcmp0(flow_parameter(login, "incarnation"), client->incarnation) != 0
+	    || redirect_decide((const char *const *)client->redirect_uris, flow_parameter(login, "redirect_uri")) != REASON_OK
+	    || scope_decide(flow_parameter(login, "scope"), client->scope) != REASON_OK)
+		return false;
+	for (size_t i = 0; i < json_array_size(resources); i++)
+		if (!client->resources || !g_strv_contains((const char *const *)client->resources, json_string_value(json_array_get(resources, i))))
+			return false;
+	return true;
+}
+
 static bool find_client(struct login *login, GError **error)
 {
 	struct call *call = login->call;
@@ -127,7 +115,8 @@ static bool find_client(struct login *login, GError **error)
 	call->facts.client = login->flow.client_id;
 	switch (cache_client(call->gateway->cache, call->tenant->id, login->flow.client_id, &login->client, error)) {
 	case FOUND:
-		return true;
+		return call_check(call, "client settings", "changed since the request", "still allowing the request", still_allowed(login))
+			|| refuse_flow(login, ERROR_FLOW_EXPIRED, REASON_FLOW_EXPIRED);
 	case MISSING:
 		return refuse_flow(login, ERROR_FLOW_EXPIRED, REASON_CLIENT_UNKNOWN);
 	case BROKEN:
@@ -162,12 +151,19 @@ bool login_load(struct login *login, struct call *call)
 
 /* --- form tokens --- */
 
+/* A consent is one person's: its form is worth nothing once somebody else has signed in. The sign-in form is for whoever comes. */
+static const char *for_whom(const struct login *login, const char *step)
+{
+	return strcmp(step, STEP_SIGN_IN) != 0 && login->has_session ? login->session.id : NULL;
+}
+
 char *flow_form_token(const struct login *login, const char *step)
 {
 	uint8_t digest[DIGEST_SIZE], mac[DIGEST_SIZE];
 	struct digest_parts *parts = digest_parts_new("form token");
 	digest_parts_add_text(parts, login->call->tenant->id);
 	digest_parts_add_text(parts, step);
+	digest_parts_add_text(parts, for_whom(login, step));
 	digest_parts_add(parts, login->flow.digest, DIGEST_SIZE);
 	digest_parts_add(parts, login->flow.browser, DIGEST_SIZE);
 	digest_parts_finish(parts, digest);
@@ -201,17 +197,6 @@ static bool name_differs(const struct login *login)
 	return named && strcmp(named, login->account.id) != 0;
 }
 
-static bool may_use_client(const struct login *login)
-{
-	if (!login->client || !login->client->allowed_groups)
-		return true;
-	g_autoptr(GPtrArray) groups = g_ptr_array_new();
-	for (size_t i = 0; i < json_array_size(login->account.groups); i++)
-		g_ptr_array_add(groups, (void *)(uintptr_t)json_string_value(json_array_get(login->account.groups, i)));
-	g_ptr_array_add(groups, NULL);
-	return account_may_use_client((const char *const *)login->client->allowed_groups, (const char *const *)groups->pdata) == REASON_OK;
-}
-
 static bool find_facts(struct login *login, struct next_facts *facts, GError **error)
 {
 	const char *prompt = flow_parameter(login, "prompt");
@@ -228,7 +213,7 @@ static bool find_facts(struct login *login, struct next_facts *facts, GError **e
 	facts->auth_time_s = login->session.auth_time_ms / 1000;
 	facts->hinted_account_differs = hint_differs(login);
 	facts->named_account_differs = name_differs(login);
-	facts->account_may_use_client = may_use_client(login);
+	facts->account_may_use_client = !login->client || entitlement(&login->account, login->client) == REASON_OK;
 	enum found remembered = facts->consent_explicit && !facts->consent_given && !facts->prompt_consent ? consent_remembered(login, error) : MISSING;
 	facts->consent_given = facts->consent_given || remembered == FOUND;
 	return remembered != BROKEN;

@@ -34,16 +34,15 @@ bool login_load(struct login *login, struct call *call);
 bool login_load_session(struct login *login);
 /* Stores a new flow and sets the flow cookie. False: the reply is an error. */
 bool flow_start(struct login *login);
-/* Writes the flow back. False: another tab was faster, or the store broke; the reply says so. */
-bool flow_save(struct login *login);
-
 /* The hub: asks policies/next and shows, redirects, refuses or grants. */
 void flow_continue(struct login *login, enum login_place place);
 
 /* Ends the flow with an error: back to the application where it is proved (RFC 6749 section 4.1.2.1), else a page. */
 void flow_refuse(struct login *login, enum error_code code, enum reason reason, const char *description);
 
-/* The token of a form of this flow and step: a MAC over tenant, step, flow and browser. Caller frees. */
+#define STEP_SIGN_IN "sign in"
+#define STEP_CONSENT "consent"
+/* The token of a form of this flow and step: a MAC over tenant, step, flow and browser, and for consent the session. Caller frees. */
 char *flow_form_token(const struct login *login, const char *step);
 /* Whether the posted form carries it. False: the reply is an error. */
 bool flow_form_proved(struct login *login, const char *step);

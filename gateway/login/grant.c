@@ -71,13 +71,30 @@ static bool touch_session(struct unit *unit, struct login *login, GError **error
 	return now_ms - login->session.last_seen_ms < SESSION_TOUCH_MS || session_touch(unit, login->call->tenant->id, login->session.id, now_ms, error);
 }
 
+/* What was read when the request began is read again: a password changed, an account disabled, a session or client ended meanwhile wins. */
+static bool still_good(struct unit *unit, struct login *login, GError **error)
+{
+	const char *tenant = login->call->tenant->id;
+	g_auto(session_t) session = { 0 };
+	g_auto(account_t) account = { 0 };
+	g_autoptr(client_t) client = NULL;
+	enum found signed_in = session_find(unit, tenant, login->session.digest, &session, error);
+	enum found known = signed_in == FOUND ? account_find(unit, tenant, session.account, &account, error) : signed_in;
+	enum found registered = known == FOUND ? client_find(unit, tenant, login->client->client_id, &client, error) : known;
+	if (registered == BROKEN)
+		return false;
+	bool good = registered == FOUND && !session.ended_ms && !account.disabled && strcmp(account.id, login->account.id) == 0
+		&& account.credentials_changed_ms <= session.auth_time_ms && strcmp(client->incarnation, login->client->incarnation) == 0;
+	return good || fail(error, ERROR_FLOW_EXPIRED, "the session, account or client ended while the code was being made");
+}
+
 static bool grant_in_unit(struct unit *unit, void *data, GError **error)
 {
 	struct granting *granting = data;
 	struct login *login = granting->login;
 	struct call *call = login->call;
 	g_autoptr(json_t) detail = NULL;
-	if (!consume_flow(unit, login, error) || !grant_insert(unit, call->tenant->id, &granting->grant, error)
+	if (!consume_flow(unit, login, error) || !still_good(unit, login, error) || !grant_insert(unit, call->tenant->id, &granting->grant, error)
 	    || !code_insert(unit, call->tenant->id, &granting->code, error) || !touch_session(unit, login, error))
 		return false;
 	struct audit_facts facts = call_facts(call, EVENT_AUTHORIZE, REASON_OK, &detail);

@@ -1,11 +1,12 @@
 /* Settling a sign-in.
  *
- *   verdict ─→ reason ─→ account (policies/account) ─→ session: renewed for the same person, new for another ─→ record; one commit
+ *   verdict ─→ reason ─→ account (policies/account, call/provision) ─→ session: renewed for the same person, new for another ─→ record; one commit
  *
  * The session's identifier in the cookie is new at every sign-in, whatever the browser brought (SECURITY SE-3). The same person signing in again keeps the
  * session's inner id, so that the tokens of other applications live on; another person's session in this browser is ended.
  */
 #include "gateway/login/settle.h"
+#include "gateway/call/provision.h"
 #include "gateway/call/cookies.h"
 #include "gateway/call/browser.h"
 #include "policies/account.h"
@@ -56,17 +57,34 @@ static enum reason judge(const struct settling *settling)
 	return settling->answer->identity ? REASON_OK : REASON_PROVIDER_VIOLATION;
 }
 
-/* The account that the identity opens, read inside the transaction: what an administrator disabled meanwhile stays shut. */
-static bool find_account(struct unit *unit, struct settling *settling, GError **error)
+/* The password that was looked at must be the one that still stands: while a hash takes its time an administrator may have set another. */
+static bool check_credential(struct unit *unit, struct settling *settling, GError **error)
+{
+	g_autofree char *stored = NULL;
+	enum found found = credential_find(unit, settling->login->call->tenant->id, settling->account.id, &stored, error);
+	if (found != BROKEN && g_strcmp0(stored, settling->attempt->stored) != 0)
+		settling->reason = REASON_WRONG_PASSWORD;
+	return found != BROKEN;
+}
+
+static bool find_own_account(struct unit *unit, struct settling *settling, GError **error)
 {
 	const char *tenant = settling->login->call->tenant->id, *subject = identity_subject(settling->answer->identity);
 	enum found found = account_find(unit, tenant, subject, &settling->account, error);
-	if (found == BROKEN)
-		return false;
 	struct account_decision decision = account_decide(&(struct account_facts){
 		.local = true, .linked = found == FOUND, .disabled = found == FOUND && settling->account.disabled });
 	settling->reason = decision.action == ACCOUNT_USE ? REASON_OK : decision.reason;
-	return true;
+	return found != BROKEN && (settling->reason != REASON_OK || check_credential(unit, settling, error));
+}
+
+/* The account that the identity opens, read inside the transaction: what an administrator disabled meanwhile stays shut. */
+static bool find_account(struct unit *unit, struct settling *settling, GError **error)
+{
+	struct call *call = settling->login->call;
+	const struct source *source = settling->attempt->source;
+	if (source->driver == provider_driver_named("local"))
+		return find_own_account(unit, settling, error);
+	return provision(unit, call->tenant, source, settling->answer->identity, request_time_ms(call->request), &settling->account, &settling->reason, error);
 }
 
 static void fill_session(struct settling *settling)
@@ -104,13 +122,14 @@ static bool write_success(struct unit *unit, struct settling *settling, GError *
 {
 	struct login *login = settling->login;
 	struct call *call = login->call;
-	const char *replacement = settling->answer->replacement_hash;
-	if (replacement && !credential_set(unit, call->tenant->id, settling->account.id, replacement, 0, error))
+	const char *replacement = settling->answer->replacement_hash, *was = settling->attempt->stored;
+	if (replacement && was && !credential_rehash(unit, call->tenant->id, settling->account.id, was, replacement, error))
 		return false;
 	if (!buckets_forgive(unit, call, &settling->attempt->buckets, error) || !write_session(unit, settling, error))
 		return false;
 	g_free(login->flow.session);
 	login->flow.session = g_strdup(settling->session.id);
+	login->flow.consented = false; /* what somebody else allowed in this flow is not this person's consent */
 	enum found found = flow_update(unit, call->tenant->id, &login->flow, error);
 	if (found == MISSING)
 		return fail(error, ERROR_FLOW_EXPIRED, "the flow was finished in another tab");
@@ -124,7 +143,7 @@ static bool write_record(struct unit *unit, struct settling *settling, GError **
 	struct audit_facts facts = call_facts(call, EVENT_LOGIN, settling->reason, &detail);
 	facts.username = settling->attempt->username;
 	facts.account = settling->attempt->account[0] ? settling->attempt->account : NULL;
-	facts.provider = settling->attempt->provider;
+	facts.provider = settling->attempt->source ? settling->attempt->source->name : NULL;
 	if (settling->reason == REASON_OK) {
 		facts.account = settling->account.id;
 		facts.username = settling->account.username;
@@ -135,6 +154,21 @@ static bool write_record(struct unit *unit, struct settling *settling, GError **
 	return audit_append(unit, call->gateway->store, call->tenant, &facts, facts.account != NULL, error);
 }
 
+/* Nobody looked at the password: neither the throttle shut it out, nor was a hash slot or the provider there. */
+static bool no_verdict(const struct settling *settling)
+{
+	return settling->attempt->throttled == REASON_OK && (settling->reason == REASON_BUSY || settling->reason == REASON_PROVIDER_UNAVAILABLE);
+}
+
+static bool count_outcome(struct unit *unit, struct settling *settling, GError **error)
+{
+	struct call *call = settling->login->call;
+	const struct buckets *buckets = &settling->attempt->buckets;
+	if (settling->reason == REASON_OK || settling->attempt->throttled != REASON_OK)
+		return true;
+	return no_verdict(settling) ? buckets_give_back(unit, call, buckets, error) : buckets_blame(unit, call, buckets, error);
+}
+
 static bool settle_in_unit(struct unit *unit, void *data, GError **error)
 {
 	struct settling *settling = data;
@@ -142,6 +176,8 @@ static bool settle_in_unit(struct unit *unit, void *data, GError **error)
 	if (settling->reason == REASON_OK && !find_account(unit, settling, error))
 		return false;
 	if (settling->reason == REASON_OK && !write_success(unit, settling, error))
+		return false;
+	if (!count_outcome(unit, settling, error))
 		return false;
 	return write_record(unit, settling, error);
 }

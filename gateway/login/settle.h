@@ -1,6 +1,7 @@
 /* Settling a sign-in: the attempt's outcome, the account and the session, in one transaction with their record. */
 #pragma once
 #include "gateway/login/flow.h"
+#include "gateway/call/sources.h"
 #include "gateway/login/throttling.h"
 #include "providers/provider.h"
 
@@ -8,7 +9,8 @@ struct attempt {
 	const char *username;        /* as typed */
 	char *login_key;             /* NULL: cannot be a name */
 	char account[IDENTIFIER_SIZE]; /* the account the name leads to, "" for none */
-	const char *provider;
+	const struct source *source;   /* who answered; NULL: nobody was asked */
+	char *stored;                /* the password hash that was lent, NULL: none */
 	struct buckets buckets;
 	enum reason throttled;       /* REASON_OK: the password counts */
 };

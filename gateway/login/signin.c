@@ -1,21 +1,23 @@
 /* Signing in: the form, and what is posted to it, through the provider interface like any other source.
  *
- *   form ─→ form token ─→ name looked up ─→ attempt counted (commit) ─→ driver's complete (one hash, whatever happens) ─→ settle (commit) ─→ hub
+ *   form ─→ form token ─→ name looked up ─→ attempt counted (commit) ─→ sources in order ─→ settle (commit) ─→ hub
+ *
+ * Sources are asked in the order that policies/source gives. Only "unknown" goes on to the next: a wrong password, a disabled account or a directory that
+ * does not answer ends it, so that no other source ever sees a password meant for this one.
  */
 #include "base/clock.h"
 #include "base/text.h"
 #include "gateway/login/endpoints.h"
 #include "gateway/login/settle.h"
 #include "gateway/login/steps.h"
-
-#define STEP "sign in"
+#include "policies/source.h"
 
 /* --- the page --- */
 
 void signin_show(struct login *login, const char *problem, const char *username)
 {
 	struct call *call = login->call;
-	g_autofree char *token = flow_form_token(login, STEP), *action = flow_url(login, "/login"), *origin = flow_end_origin(login);
+	g_autofree char *token = flow_form_token(login, STEP_SIGN_IN), *action = flow_url(login, "/login"), *origin = flow_end_origin(login);
 	struct page_sign_in facts = { .frame = call_frame(call), .action = action, .form_token = token, .username = username, .problem = problem,
 		.client_name = login->client ? login->client->client_name : NULL,
 		.may_cancel = login->client != NULL };
@@ -30,43 +32,73 @@ void signin_show(struct login *login, const char *problem, const char *username)
 
 /* --- what the driver borrows --- */
 
+struct loan {
+	struct call *call;
+	struct attempt *attempt;
+};
+
 /* Lends the credential of the account the name led to; nobody's when the attempt is throttled, so that a hash is done all the same. */
 static bool lend_credential(void *data, const char *login_key, struct credential *ret, GError **error)
 {
-	struct { struct call *call; struct attempt *attempt; } *loan = data;
+	struct loan *loan = data;
+	struct attempt *attempt = loan->attempt;
 	const char *tenant = loan->call->tenant->id;
 	struct unit *unit = store_reader(loan->call->gateway->store, error);
 	g_auto(account_t) account = { 0 };
 	g_autofree char *stored = NULL;
 	(void)login_key; /* the name was looked up when the attempt was counted */
-	if (!unit || account_find(unit, tenant, loan->attempt->account, &account, error) == BROKEN
-	    || credential_find(unit, tenant, loan->attempt->account, &stored, error) == BROKEN)
+	if (!unit || account_find(unit, tenant, attempt->account, &account, error) == BROKEN
+	    || credential_find(unit, tenant, attempt->account, &stored, error) == BROKEN)
 		return false;
-	if (loan->attempt->throttled != REASON_OK || !account.id[0])
+	if (attempt->throttled != REASON_OK || !account.id[0])
 		return true;
 	memcpy(ret->account, account.id, sizeof ret->account);
 	ret->disabled = account.disabled;
+	attempt->stored = g_strdup(stored);
 	ret->stored = g_steal_pointer(&stored);
 	return true;
 }
 
-static void complete(struct login *login, const struct provider_driver *driver, struct attempt *attempt, struct provider_answer *answer)
+static void ask_source(struct call *call, struct attempt *attempt, struct provider_answer *answer)
 {
-	struct call *call = login->call;
-	struct { struct call *call; struct attempt *attempt; } lent = { call, attempt };
+	struct loan lent = { call, attempt };
 	struct provider_loan loan = { .data = &lent, .find_credential = lend_credential, .hasher = call->gateway->hasher };
-	g_autoptr(GError) error = NULL;
-	void *state = NULL;
-	g_autoptr(json_t) settings = json_object();
-	if (!call->checks)
-		call->checks = checks_new();
-	if (!driver->open(attempt->provider, settings, &state, &error)) {
-		answer->verdict = VERDICT_UNAVAILABLE;
-		return;
+	const struct source *source = attempt->source;
+	call_check(call, "source", source->name, NULL, true);
+	source->driver->complete(source->state, &(struct provider_complete){ .reply = request_form(call->request), .loan = &loan,
+		.now_ms = request_time_ms(call->request), .deadline_ms = request_deadline_ms(call->request), .checks = call->checks }, answer);
+}
+
+static size_t order_sources(const struct source_list *list, const char *login_key, size_t order[SOURCES_MAX])
+{
+	struct source_facts facts[SOURCES_MAX];
+	size_t count = MIN(list->count, SOURCES_MAX);
+	for (size_t i = 0; i < count; i++)
+		facts[i] = (struct source_facts){ .enabled = true, .asks_password = list->sources[i].driver->capabilities & CAPABILITY_ASKS_PASSWORD,
+			.domains = (const char *const *)list->sources[i].domains };
+	return source_order(facts, count, login_key, order);
+}
+
+/* A throttled attempt is shown to our own accounts only, for the hash that it must cost: no directory is bothered, none can be made to lock somebody. */
+static bool may_ask(const struct attempt *attempt, const struct source *source)
+{
+	return attempt->throttled == REASON_OK || !(source->driver->capabilities & (CAPABILITY_REFRESHES | CAPABILITY_REDIRECTS));
+}
+
+static void ask_sources(struct call *call, const struct source_list *list, struct attempt *attempt, struct provider_answer *answer)
+{
+	size_t order[SOURCES_MAX], count = order_sources(list, attempt->login_key, order);
+	answer->verdict = VERDICT_REFUSED;
+	answer->reason = REASON_PROVIDER_UNKNOWN;
+	for (size_t i = 0; i < count; i++) {
+		if (!may_ask(attempt, &list->sources[order[i]]))
+			continue;
+		provider_answer_clear(answer);
+		attempt->source = &list->sources[order[i]];
+		ask_source(call, attempt, answer);
+		if (answer->verdict != VERDICT_UNKNOWN && answer->reason != REASON_NO_PASSWORD)
+			return;
 	}
-	driver->complete(state, &(struct provider_complete){ .reply = request_form(call->request), .loan = &loan, .now_ms = request_time_ms(call->request),
-		.deadline_ms = request_deadline_ms(call->request), .checks = call->checks }, answer);
-	driver->close(state);
 }
 
 /* --- one attempt --- */
@@ -87,35 +119,65 @@ static bool is_busy(enum reason reason)
 	return reason == REASON_BUSY || reason == REASON_PROVIDER_UNAVAILABLE;
 }
 
-static void attempt_sign_in(struct login *login, struct attempt *attempt)
+static void answer_sign_in(struct login *login, const struct attempt *attempt, enum reason reason, GError *error)
 {
-	struct call *call = login->call;
-	struct provider_answer answer = { 0 };
-	GError *error = NULL;
-	enum reason reason = REASON_STORE_BROKEN;
-	if (find_account(call, attempt, &error)) {
-		attempt->buckets = buckets_of(call, attempt->account, attempt->login_key);
-		attempt->throttled = buckets_count(call, &attempt->buckets, &error);
-		call_check(call, "throttle", reason_name(attempt->throttled), "not locked", attempt->throttled == REASON_OK);
-	}
-	if (!error) {
-		complete(login, provider_driver_named("local"), attempt, &answer);
-		reason = login_settle(login, attempt, &answer, &error);
-	}
-	provider_answer_clear(&answer);
 	if (reason == REASON_STORE_BROKEN)
-		call_fail_error(call, error);
+		call_fail_error(login->call, error);
 	else if (reason == REASON_OK)
 		flow_continue(login, PLACE_SIGN_IN);
 	else
 		signin_show(login, is_busy(reason) ? "busy" : "wrong", attempt->username);
 }
 
+/* Counted, asked, settled. */
+static void attempt_sign_in(struct login *login, struct attempt *attempt)
+{
+	struct call *call = login->call;
+	struct provider_answer answer = { 0 };
+	GError *error = NULL;
+	enum reason reason = REASON_STORE_BROKEN;
+	g_autoptr(source_list_t) list = sources_of(call->gateway->sources, call->tenant, &error);
+	attempt->throttled = list ? buckets_count(call, &attempt->buckets, &error) : REASON_STORE_BROKEN;
+	if (!error) {
+		call_check(call, "throttle", reason_name(attempt->throttled), "not locked", attempt->throttled == REASON_OK);
+		ask_sources(call, list, attempt, &answer);
+		reason = login_settle(login, attempt, &answer, &error);
+	}
+	provider_answer_clear(&answer);
+	answer_sign_in(login, attempt, reason, error);
+}
+
+/* Finds whom the name means and which buckets that is; an address that is locked is turned away unread. */
+static void receive_attempt(struct login *login, struct attempt *attempt)
+{
+	struct call *call = login->call;
+	GError *error = NULL;
+	enum found locked = BROKEN;
+	if (find_account(call, attempt, &error)) {
+		attempt->buckets = buckets_of(call, attempt->account, attempt->login_key);
+		locked = buckets_address_locked(call, &attempt->buckets, &error);
+	}
+	switch (locked) {
+	case BROKEN:
+		call_fail_error(call, error);
+		break;
+	case MISSING:
+		attempt_sign_in(login, attempt);
+		break;
+	case FOUND:
+		call_check(call, "address", "locked", "not locked", false);
+		call_audit(call, EVENT_LOGIN_REFUSE, REASON_THROTTLED_ADDRESS);
+		reply_header(call->reply, "Retry-After", "60");
+		call_fail_page(call, ERROR_TOO_MANY_REQUESTS, NULL);
+		break;
+	}
+}
+
 static void post_sign_in(struct login *login)
 {
 	const struct form *form = request_form(login->call->request);
-	struct attempt attempt = { .provider = "local", .username = form_get(form, "username") };
-	if (!flow_form_proved(login, STEP))
+	struct attempt attempt = { .username = form_get(form, "username") };
+	if (!flow_form_proved(login, STEP_SIGN_IN))
 		return;
 	if (form_value(form, "cancel")) {
 		flow_refuse(login, ERROR_ACCESS_DENIED, REASON_CANCELLED, "The person cancelled.");
@@ -123,8 +185,15 @@ static void post_sign_in(struct login *login)
 	}
 	if (!attempt.username)
 		attempt.username = "";
-	attempt_sign_in(login, &attempt);
+	/* Before anything is counted or stored: who is turned away for want of room has tried nothing. */
+	if (!password_hasher_enter(login->call->gateway->hasher)) {
+		signin_show(login, "busy", attempt.username);
+		return;
+	}
+	receive_attempt(login, &attempt);
+	password_hasher_leave(login->call->gateway->hasher);
 	g_free(attempt.login_key);
+	g_free(attempt.stored);
 }
 
 /* A person who comes by himself: a flow without an application, which ends at /account. */

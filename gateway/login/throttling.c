@@ -93,33 +93,43 @@ struct counting {
 	enum reason reason;
 };
 
-static struct throttle_rules rules_of(const struct tenant *tenant)
+static struct throttle_rules rules_of(const struct tenant *tenant, unsigned factor)
 {
-	return (struct throttle_rules){ .failures = tenant->policy.throttle.failures, .window_ms = tenant->policy.throttle.window_s * 1000,
+	return (struct throttle_rules){ .failures = tenant->policy.throttle.failures * factor, .window_ms = tenant->policy.throttle.window_s * 1000,
 		.lock_ms = tenant->policy.throttle.lock_s * 1000 };
 }
 
-static bool count_one(struct unit *unit, struct call *call, const uint8_t digest[DIGEST_SIZE], const char *account, enum reason *ret_reason, GError **error)
+static bool put(struct unit *unit, struct call *call, const uint8_t digest[DIGEST_SIZE], const char *account, const struct throttle_state *state, GError **error)
+{
+	int64_t until_ms = MAX(request_time_ms(call->request), state->locked_until_ms);
+	return throttle_put(unit, call->tenant->id, digest, account, state, until_ms + BUCKET_LIFE_MS, error);
+}
+
+static bool count_one(struct unit *unit, struct call *call, const uint8_t digest[DIGEST_SIZE], const char *account, unsigned factor, enum reason *ret_reason,
+	GError **error)
 {
 	struct throttle_state state = { 0 };
-	struct throttle_rules rules = rules_of(call->tenant);
-	int64_t now_ms = request_time_ms(call->request);
+	struct throttle_rules rules = rules_of(call->tenant, factor);
 	if (throttle_find(unit, call->tenant->id, digest, &state, error) == BROKEN)
 		return false;
-	*ret_reason = throttle_count(&rules, &state, now_ms);
-	return throttle_put(unit, call->tenant->id, digest, account, &state, MAX(now_ms, state.locked_until_ms) + BUCKET_LIFE_MS, error);
+	*ret_reason = throttle_count(&rules, &state, request_time_ms(call->request));
+	return put(unit, call, digest, account, &state, error);
+}
+
+enum found buckets_address_locked(struct call *call, const struct buckets *buckets, GError **error)
+{
+	struct throttle_state address = { 0 };
+	struct unit *unit = store_reader(call->gateway->store, error);
+	if (!buckets->has_address && unit)
+		return MISSING;
+	enum found found = unit ? throttle_find(unit, call->tenant->id, buckets->address, &address, error) : BROKEN;
+	return found == FOUND && address.locked_until_ms <= request_time_ms(call->request) ? MISSING : found;
 }
 
 static bool count_in_unit(struct unit *unit, void *data, GError **error)
 {
 	struct counting *counting = data;
-	enum reason person, address = REASON_OK;
-	if (!count_one(unit, counting->call, counting->buckets->person, counting->buckets->account, &person, error))
-		return false;
-	if (counting->buckets->has_address && !count_one(unit, counting->call, counting->buckets->address, "", &address, error))
-		return false;
-	counting->reason = person != REASON_OK ? person : address != REASON_OK ? REASON_THROTTLED_ADDRESS : REASON_OK;
-	return true;
+	return count_one(unit, counting->call, counting->buckets->person, counting->buckets->account, 1, &counting->reason, error);
 }
 
 enum reason buckets_count(struct call *call, const struct buckets *buckets, GError **error)
@@ -130,16 +140,22 @@ enum reason buckets_count(struct call *call, const struct buckets *buckets, GErr
 
 bool buckets_forgive(struct unit *unit, struct call *call, const struct buckets *buckets, GError **error)
 {
-	struct throttle_state empty = { 0 }, address = { 0 };
-	int64_t expires_ms = request_time_ms(call->request) + BUCKET_LIFE_MS;
-	if (!throttle_put(unit, call->tenant->id, buckets->person, buckets->account, &empty, expires_ms, error))
-		return false;
-	if (!buckets->has_address)
-		return true;
-	/* Only this attempt: an attacker with one account of his own must not wash his address clean. */
-	enum found found = throttle_find(unit, call->tenant->id, buckets->address, &address, error);
+	const struct throttle_state empty = { 0 };
+	return put(unit, call, buckets->person, buckets->account, &empty, error);
+}
+
+bool buckets_blame(struct unit *unit, struct call *call, const struct buckets *buckets, GError **error)
+{
+	enum reason counted;
+	return !buckets->has_address || count_one(unit, call, buckets->address, "", ADDRESS_FACTOR, &counted, error);
+}
+
+bool buckets_give_back(struct unit *unit, struct call *call, const struct buckets *buckets, GError **error)
+{
+	struct throttle_state state = { 0 };
+	enum found found = throttle_find(unit, call->tenant->id, buckets->person, &state, error);
 	if (found != FOUND)
 		return found == MISSING;
-	throttle_forgive(&address);
-	return throttle_put(unit, call->tenant->id, buckets->address, "", &address, expires_ms, error);
+	throttle_forgive(&state);
+	return put(unit, call, buckets->person, buckets->account, &state, error);
 }

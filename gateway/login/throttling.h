@@ -13,9 +13,17 @@ struct buckets {
 
 /* `account` is the account the name led to, "" for none; `login_key` may be NULL for a name that cannot be one. */
 struct buckets buckets_of(struct call *call, const char *account, const char *login_key);
-/* Counts the attempt, durably. REASON_OK: go on; LOCKED or THROTTLED_ADDRESS; STORE_BROKEN with *error. */
+/* Whether the address is locked: it is turned away before any work, which tells nothing about accounts. FOUND, MISSING, BROKEN. An address is counted by
+ * failures, after the verdict and with ADDRESS_FACTOR times the limit: a company behind one address signs in at nine. */
+enum found buckets_address_locked(struct call *call, const struct buckets *buckets, GError **error);
+/* Counts the attempt at the person, durably. REASON_OK: go on; LOCKED; STORE_BROKEN with *error. */
 enum reason buckets_count(struct call *call, const struct buckets *buckets, GError **error);
-/* Inside the transaction of a right password: the person's bucket is emptied, the address gets its attempt back. */
+#define ADDRESS_FACTOR 10
+/* Inside the transaction that settles the attempt: a right password empties the person's bucket … */
 bool buckets_forgive(struct unit *unit, struct call *call, const struct buckets *buckets, GError **error);
+/* … a failure counts at the address … */
+bool buckets_blame(struct unit *unit, struct call *call, const struct buckets *buckets, GError **error);
+/* … and an attempt that came to no verdict (no hash slot was free) was nobody's failure. */
+bool buckets_give_back(struct unit *unit, struct call *call, const struct buckets *buckets, GError **error);
 /* Marks this browser as one that signed in to the account. */
 void device_remember(struct call *call, const char *account);

@@ -7,6 +7,7 @@
 #include "base/encoding.h"
 #include "crypto/compare.h"
 #include "crypto/opaque_token.h"
+#include "gateway/call/entitlement.h"
 #include "gateway/oauth/grants.h"
 #include "policies/pkce.h"
 #include "policies/scope.h"
@@ -161,8 +162,8 @@ static void redeem(struct exchange *exchange, const struct form *form)
 	call->facts.username = exchange->account.username;
 	call->facts.session = exchange->grant.session[0] ? exchange->grant.session : NULL;
 	enum reason reason = check_code(exchange, form);
-	if (reason == REASON_OK && exchange->account.disabled)
-		reason = REASON_ACCOUNT_DISABLED;
+	if (reason == REASON_OK)
+		reason = entitlement(&exchange->account, exchange->client);
 	if (reason != REASON_OK)
 		grant_refuse(call, ERROR_INVALID_GRANT, reason, NULL);
 	else if (!make_tokens(exchange, form, &wrong, &error) && wrong)

@@ -5,6 +5,7 @@
  *   rotating: token ─→ successor; the old one may be retried for 30 s while the successor is unused (a lost answer); later it revokes the family
  */
 #include "crypto/opaque_token.h"
+#include "gateway/call/entitlement.h"
 #include "gateway/oauth/grants.h"
 #include "policies/scope.h"
 
@@ -105,14 +106,30 @@ static bool find_facts(struct unit *unit, struct refresh *refresh, const struct 
 	return true;
 }
 
-/* Scope and audience may narrow, never widen (RFC 6749 section 6, RFC 8707 section 2.2). Asked before the token is spent. */
+static bool resources_open(const struct refresh *refresh)
+{
+	char *const *open = refresh->client->resources;
+	for (size_t i = 0; refresh->resources[i]; i++)
+		if (!open || !g_strv_contains((const char *const *)open, refresh->resources[i]))
+			return false;
+	return true;
+}
+
+/* Scope and audience may narrow, never widen (RFC 6749 section 6, RFC 8707 section 2.2), and what the client or the person has lost since is not given.
+ * Asked before the token is spent. */
 static enum reason check_width(struct refresh *refresh)
 {
 	const char *wrong = NULL;
+	enum reason reason = entitlement(&refresh->account, refresh->client);
 	if (!refresh->scope)
 		refresh->scope = refresh->grant.scope;
 	refresh->resources = issue_resources(refresh->form, refresh->grant.resources, &wrong);
-	return refresh->resources ? scope_decide(refresh->scope, refresh->grant.scope) : REASON_TARGET_REFUSED;
+	if (reason != REASON_OK)
+		return reason;
+	if (!refresh->resources || !resources_open(refresh))
+		return REASON_TARGET_REFUSED;
+	reason = scope_decide(refresh->scope, refresh->grant.scope);
+	return reason == REASON_OK ? scope_decide(refresh->scope, refresh->client->scope) : reason;
 }
 
 static bool decide(struct unit *unit, struct refresh *refresh, GError **error)

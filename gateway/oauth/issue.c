@@ -1,5 +1,5 @@
 /* Making tokens. A JWT's jti is "<grant>.<random>" for a person's token, so that whoever verifies the signature also knows the grant whose life it shares;
- * a client's own token has a jti without a dot. */
+ * a client's own token has "<incarnation>~<random>": a client made again under its name does not inherit it. */
 #include "gateway/oauth/issue.h"
 #include "base/encoding.h"
 #include "crypto/opaque_token.h"
@@ -98,7 +98,7 @@ static char *new_jti(const struct issue *issue)
 {
 	char random[IDENTIFIER_SIZE];
 	random_identifier(random);
-	return issue->grant ? g_strconcat(issue->grant->id, ".", random, NULL) : g_strdup(random);
+	return issue->grant ? g_strconcat(issue->grant->id, ".", random, NULL) : g_strconcat(issue->client->incarnation, "~", random, NULL);
 }
 
 static json_t *access_claims(struct call *call, const struct issue *issue, int64_t lifetime_s)
@@ -183,7 +183,8 @@ char *issue_id_token(struct call *call, const struct issue *issue, const char *a
 	add_authentication(claims, issue);
 	if (issue->grant->provider)
 		json_object_set_new(claims, "idp", json_string(issue->grant->provider));
-	json_object_set_new(claims, "at_hash", json_string(at_hash));
+	if (issue->client->id_token_alg != JOSE_ED25519) /* optional here (section 3.1.3.6), and libraries disagree on Ed25519's digest */
+		json_object_set_new(claims, "at_hash", json_string(at_hash));
 	if (issue->client->claims_in_id_token)
 		add_scope_claims(claims, issue);
 	return sign(call, issue->client->id_token_alg, "JWT", claims, error);

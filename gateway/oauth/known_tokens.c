@@ -100,7 +100,13 @@ static size_t generation_slot(const char *tenant)
 void known_tokens_changed(const struct change *change, void *data)
 {
 	struct known_tokens *known = data;
-	atomic_fetch_add(&known->generations[generation_slot(change->tenant)], 1);
+	if (change->tenant[0]) {
+		atomic_fetch_add(&known->generations[generation_slot(change->tenant)], 1);
+		return;
+	}
+	/* Too much changed to be named: nothing is believed any more, at no tenant. */
+	for (size_t i = 0; i < GENERATIONS; i++)
+		atomic_fetch_add(&known->generations[i], 1);
 }
 
 uint64_t known_tokens_generation(const struct known_tokens *known, const char *tenant)

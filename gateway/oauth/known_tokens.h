@@ -11,6 +11,7 @@ struct live_token {
 	char tenant[IDENTIFIER_SIZE];
 	char grant[IDENTIFIER_SIZE];     /* "" for a client's own token */
 	char account[IDENTIFIER_SIZE];   /* likewise */
+	char incarnation[IDENTIFIER_SIZE]; /* of the client, for a client's own token; "" for a person's */
 	char *client_id, *scope, *jti, *kid; /* kid NULL: opaque */
 	char **audience;                 /* NULL-closed */
 	int64_t issued_s, expires_s;

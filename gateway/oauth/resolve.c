@@ -32,11 +32,12 @@ static bool read_claims(struct live_token *token, json_t *claims, const char *is
 	token->client_id = g_strdup(client_id);
 	token->scope = g_strdup(scope ? scope : "");
 	token->jti = g_strdup(jti);
-	const char *dot = strchr(jti, '.');
-	if (dot && dot - jti == IDENTIFIER_SIZE - 1) {
-		memcpy(token->grant, jti, IDENTIFIER_SIZE - 1);
+	if (strlen(jti) < IDENTIFIER_SIZE || (jti[IDENTIFIER_SIZE - 1] != '.' && jti[IDENTIFIER_SIZE - 1] != '~'))
+		return false;
+	bool personal = jti[IDENTIFIER_SIZE - 1] == '.';
+	memcpy(personal ? token->grant : token->incarnation, jti, IDENTIFIER_SIZE - 1);
+	if (personal)
 		g_strlcpy(token->account, sub, sizeof token->account);
-	}
 	token->audience = read_audience(claims);
 	token->claims = json_incref(claims);
 	return true;
@@ -114,14 +115,14 @@ static bool find_key_facts(struct call *call, const struct live_token *token, st
 	return true;
 }
 
-/* A client removed and made again under its old name is another client: tokens from before it was made are not its. */
+/* A client removed and made again under its old name is another client: the first one's tokens are not its. */
 static bool find_client_facts(struct call *call, const struct live_token *token, struct token_facts *facts, GError **error)
 {
 	g_autoptr(client_t) client = NULL;
 	enum found found = cache_client(call->gateway->cache, call->tenant->id, token->client_id, &client, error);
 	if (found == BROKEN)
 		return false;
-	facts->client_gone = found == MISSING || client->created_ms / 1000 > token->issued_s;
+	facts->client_gone = found == MISSING || (token->incarnation[0] && strcmp(token->incarnation, client->incarnation) != 0);
 	return true;
 }
 
@@ -155,7 +156,10 @@ static struct live_token *read_token(struct call *call, struct unit *unit, const
 		return NULL;
 	memcpy(token->digest, digest, DIGEST_SIZE);
 	g_strlcpy(token->tenant, call->tenant->id, sizeof token->tenant);
-	return prepare_introspection(call, unit, token, error) ? g_steal_pointer(&token) : NULL;
+	if (!prepare_introspection(call, unit, token, error))
+		return NULL;
+	g_clear_pointer(&token->claims, json_decref); /* the answer is made: what was known of the token need not be kept twice */
+	return g_steal_pointer(&token);
 }
 
 /* The way of a token that is new here, or whose tenant has changed since it was last looked at. */

@@ -1,0 +1,163 @@
+/* From a verified identity to an account. An account is (provider, subject), never an address (SECURITY ID-1): the link decides, and what the source says of
+ * name, address and groups is written into the account as data. What a declaration made stays the declaration's. */
+#include "gateway/call/provision.h"
+#include "base/text.h"
+
+static const char *claim(const struct identity *identity, const char *name)
+{
+	return json_string_at(identity_claims(identity), name);
+}
+
+static bool domain_owned(const struct tenant *tenant, const char *domain)
+{
+	return json_array_has(json_object_get(tenant->settings, "domains"), domain);
+}
+
+/* An address is proved where the tenant owns its domain, the source is bound to that domain, and the source says it is verified; a directory of the domain need
+ * not say so: it is the authority. */
+static bool email_proved(const struct tenant *tenant, const struct source *source, const struct identity *identity)
+{
+	const char *email = claim(identity, "email"), *at = email ? strrchr(email, '@') : NULL;
+	if (!at)
+		return false;
+	g_autofree char *domain = g_ascii_strdown(at + 1, -1);
+	bool bound = source->domains && g_strv_contains((const char *const *)source->domains, domain);
+	bool said = json_is_true(json_object_get(identity_claims(identity), "email_verified")) || source->driver->capabilities & CAPABILITY_ASKS_PASSWORD;
+	return bound && said && domain_owned(tenant, domain);
+}
+
+/* --- what the source says, into the account --- */
+
+/* True when the text differs; then it is replaced. A claim that is not there leaves the account's. */
+static bool take_text(char **text, const char *said)
+{
+	if (!said || g_strcmp0(*text, said) == 0)
+		return false;
+	g_free(*text);
+	*text = g_strdup(said);
+	return true;
+}
+
+static bool take_claims(struct account *account, const struct tenant *tenant, const struct source *source, const struct identity *identity)
+{
+	const json_t *groups = json_object_get(identity_claims(identity), "groups");
+	bool verified = email_proved(tenant, source, identity);
+	bool changed = take_text(&account->name, claim(identity, "name"));
+	if (take_text(&account->email, claim(identity, "email"))) {
+		g_free(account->email_key);
+		account->email_key = text_login_key(account->email);
+		changed = true;
+	}
+	if (account->email && account->email_verified != verified) {
+		account->email_verified = verified;
+		changed = true;
+	}
+	if (json_is_array(groups) && !json_equal(groups, account->groups)) {
+		json_decref(account->groups);
+		account->groups = json_deep_copy(groups);
+		changed = true;
+	}
+	return changed;
+}
+
+bool provision_update(struct unit *unit, const struct tenant *tenant, const struct source *source, const struct identity *identity, int64_t now_ms,
+	struct account *ret, GError **error)
+{
+	if (!source->update_always || ret->declared || !take_claims(ret, tenant, source, identity))
+		return true;
+	ret->updated_ms = now_ms;
+	return account_update(unit, tenant->id, ret, error);
+}
+
+/* --- making and linking --- */
+
+static bool insert_link(struct unit *unit, const struct tenant *tenant, const struct source *source, const struct identity *identity, int64_t now_ms,
+	const char *account, GError **error)
+{
+	struct link link = { .provider = source->name, .subject = (char *)(uintptr_t)identity_subject(identity), .created_ms = now_ms };
+	g_strlcpy(link.account, account, sizeof link.account);
+	return link_insert(unit, tenant->id, &link, error);
+}
+
+/* A user name is for people to read and to log in to own accounts; where somebody has it already the newcomer's gets the provider's name behind it. */
+static bool insert_account(struct unit *unit, const struct tenant *tenant, const struct source *source, struct account *account, GError **error)
+{
+	g_autofree char *wanted = g_strdup(account->username);
+	for (int attempt = 0; attempt < 3; attempt++) {
+		g_autoptr(GError) conflict = NULL;
+		g_free(account->username);
+		g_free(account->username_key);
+		account->username = attempt == 0 ? g_strdup(wanted) : attempt == 1 ? g_strdup_printf("%s (%s)", wanted, source->name)
+			: g_strdup_printf("%s (%s %.6s)", wanted, source->name, account->id);
+		account->username_key = text_login_key(account->username);
+		if (account_insert(unit, tenant->id, account, &conflict))
+			return true;
+		if (error_code_of(conflict) != ERROR_CONFLICT) {
+			g_propagate_error(error, g_steal_pointer(&conflict));
+			return false;
+		}
+	}
+	return fail(error, ERROR_CONFLICT, "no user name was free for %s of %s", wanted, source->name);
+}
+
+static bool create(struct unit *unit, const struct tenant *tenant, const struct source *source, const struct identity *identity, int64_t now_ms,
+	struct account *ret, GError **error)
+{
+	const char *username = claim(identity, "username");
+	g_autofree char *key = username ? text_login_key(username) : NULL;
+	random_identifier(ret->id);
+	ret->username = g_strdup(key ? username : identity_subject(identity));
+	ret->created_ms = ret->updated_ms = now_ms;
+	take_claims(ret, tenant, source, identity);
+	return insert_account(unit, tenant, source, ret, error) && insert_link(unit, tenant, source, identity, now_ms, ret->id, error);
+}
+
+/* The account that an address leads to, for the one narrow door of policies/account. */
+static enum found find_by_email(struct unit *unit, const struct tenant *tenant, const struct identity *identity, struct account *ret, GError **error)
+{
+	g_autofree char *key = claim(identity, "email") ? text_login_key(claim(identity, "email")) : NULL;
+	enum found found = key ? account_find_login(unit, tenant->id, key, ret, error) : MISSING;
+	if (found == FOUND && (!ret->email_verified || g_strcmp0(ret->email_key, key) != 0)) {
+		account_clear(ret);
+		return MISSING;
+	}
+	return found;
+}
+
+static enum found find_linked(struct unit *unit, const struct tenant *tenant, const struct source *source, const struct identity *identity,
+	struct account *ret, GError **error)
+{
+	struct link link = { 0 };
+	enum found found = link_find(unit, tenant->id, source->name, identity_subject(identity), &link, error);
+	if (found == FOUND)
+		found = account_find(unit, tenant->id, link.account, ret, error);
+	link_clear(&link);
+	return found;
+}
+
+bool provision(struct unit *unit, const struct tenant *tenant, const struct source *source, const struct identity *identity, int64_t now_ms,
+	struct account *ret, enum reason *ret_reason, GError **error)
+{
+	struct account_facts facts = { .provisioning = source->provisioning, .link_by_verified_email = source->link_by_verified_email,
+		.email_proved = email_proved(tenant, source, identity) };
+	enum found linked = find_linked(unit, tenant, source, identity, ret, error);
+	enum found known = linked == MISSING && facts.link_by_verified_email && facts.email_proved ? find_by_email(unit, tenant, identity, ret, error) : MISSING;
+	if (linked == BROKEN || (linked == MISSING && known == BROKEN))
+		return false;
+	facts.linked = linked == FOUND;
+	facts.email_known = known == FOUND;
+	facts.disabled = ret->disabled;
+	struct account_decision decision = account_decide(&facts);
+	*ret_reason = decision.action == ACCOUNT_REFUSE ? decision.reason : REASON_OK;
+	switch (decision.action) {
+	case ACCOUNT_REFUSE:
+		return true;
+	case ACCOUNT_USE:
+		return provision_update(unit, tenant, source, identity, now_ms, ret, error);
+	case ACCOUNT_CREATE:
+		return create(unit, tenant, source, identity, now_ms, ret, error);
+	case ACCOUNT_LINK:
+		return insert_link(unit, tenant, source, identity, now_ms, ret->id, error);
+	}
+	return fail(error, ERROR_INTERNAL, "unknown account action");
+}
