@@ -17,8 +17,11 @@ struct contexts {
 	EVP_MAC_CTX *mac;
 };
 
+/* Parts are short and many: they are gathered, and hashed in few calls. */
 struct digest_parts {
 	EVP_MD_CTX *context;
+	size_t held;
+	uint8_t bytes[1024];
 };
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -110,10 +113,29 @@ void digest_hkdf(const void *key, size_t key_length, const char *info, uint8_t *
 	wipe(block, sizeof block);
 }
 
-static void parts_update(struct digest_parts *parts, const void *bytes, size_t length)
+static void parts_hash(struct digest_parts *parts, const void *bytes, size_t length)
 {
 	if (length && EVP_DigestUpdate(parts->context, bytes, length) != 1)
 		crypto_broken("SHA-256");
+}
+
+static void parts_flush(struct digest_parts *parts)
+{
+	parts_hash(parts, parts->bytes, parts->held);
+	parts->held = 0;
+}
+
+static void parts_update(struct digest_parts *parts, const void *bytes, size_t length)
+{
+	if (length > sizeof parts->bytes - parts->held)
+		parts_flush(parts);
+	if (length > sizeof parts->bytes) {
+		parts_hash(parts, bytes, length);
+		return;
+	}
+	if (length)
+		memcpy(parts->bytes + parts->held, bytes, length);
+	parts->held += length;
 }
 
 static void parts_update_number(struct digest_parts *parts, uint64_t number)
@@ -125,7 +147,8 @@ static void parts_update_number(struct digest_parts *parts, uint64_t number)
 struct digest_parts *digest_parts_new(const char *purpose)
 {
 	contexts_here();
-	struct digest_parts *parts = g_new0(struct digest_parts, 1);
+	struct digest_parts *parts = g_new(struct digest_parts, 1);
+	parts->held = 0;
 	parts->context = EVP_MD_CTX_new();
 	if (!parts->context || EVP_DigestInit_ex2(parts->context, sha256, NULL) != 1)
 		crypto_broken("SHA-256");
@@ -156,8 +179,10 @@ void digest_parts_add_integer(struct digest_parts *parts, int64_t value)
 
 void digest_parts_finish(struct digest_parts *parts, uint8_t out[DIGEST_SIZE])
 {
+	parts_flush(parts);
 	if (EVP_DigestFinal_ex(parts->context, out, NULL) != 1)
 		crypto_broken("SHA-256");
 	EVP_MD_CTX_free(parts->context);
+	wipe(parts->bytes, sizeof parts->bytes);
 	g_free(parts);
 }

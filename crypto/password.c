@@ -14,12 +14,16 @@
 #include <stdatomic.h>
 #include <string.h>
 
+/* One that hashes and three that wait: some 70 ms at today's cost, and few enough threads of the caller's. */
+#define INSIDE_PER_SLOT 4
+
 struct password_hasher {
 	const struct root_keys *keys;
 	struct password_cost cost;
 	struct slot_pool *slots;
 	uint8_t decoy_salt[PASSWORD_SALT_SIZE];
 	atomic_uint_fast64_t count;
+	atomic_uint inside;
 };
 
 /* libargon2's allocation callbacks take no argument: the slot of the hash that this thread is computing. */
@@ -144,18 +148,31 @@ static char *stored_make(struct password_hasher *hasher, struct slot *slot, cons
 	return tag_compute(hasher, slot, &stored, password, stored.tag) ? stored_argon2_write(&stored) : NULL;
 }
 
+struct making {
+	struct password_hasher *hasher;
+	struct slot *slot;
+	const struct secret *password;
+	char *stored;
+};
+
+static void make(void *data)
+{
+	struct making *making = data;
+	making->stored = stored_make(making->hasher, making->slot, making->password);
+}
+
 char *password_hash(struct password_hasher *hasher, const struct secret *password, int64_t deadline_ms, GError **error)
 {
-	struct slot *slot = slot_take(hasher->slots, deadline_ms);
-	if (!slot) {
+	struct making making = { .hasher = hasher, .slot = slot_take(hasher->slots, deadline_ms), .password = password };
+	if (!making.slot) {
 		fail(error, ERROR_UNAVAILABLE, "no hash slot within the deadline");
 		return NULL;
 	}
-	char *stored = stored_make(hasher, slot, password);
-	slot_give_back(hasher->slots, slot);
-	if (!stored)
+	slot_run(making.slot, make, &making);
+	slot_give_back(hasher->slots, making.slot);
+	if (!making.stored)
 		fail(error, ERROR_UNAVAILABLE, "no memory for a password hash");
-	return stored;
+	return making.stored;
 }
 
 static bool decoy_compute(struct password_hasher *hasher, struct slot *slot, uint64_t memory_kib, uint64_t iterations,
@@ -221,30 +238,67 @@ static enum password_verdict stored_verify(struct password_hasher *hasher, struc
 	return is_todays(hasher, &ours) ? PASSWORD_MATCH : PASSWORD_MATCH_REHASH;
 }
 
+struct verifying {
+	struct password_hasher *hasher;
+	struct slot *slot;
+	const char *stored;
+	const struct secret *password;
+	bool may_replace;
+	enum password_verdict verdict;
+	char *replacement;
+};
+
+static void verify(void *data)
+{
+	struct verifying *verifying = data;
+	struct password_hasher *hasher = verifying->hasher;
+	uint64_t done;
+	verifying->verdict = stored_verify(hasher, verifying->slot, verifying->stored, verifying->password, &done);
+	if (verifying->verdict == PASSWORD_MATCH_REHASH && verifying->may_replace)
+		verifying->replacement = stored_make(hasher, verifying->slot, verifying->password);
+	else if (verifying->verdict != PASSWORD_BUSY && !work_complete(hasher, verifying->slot, done, verifying->password))
+		verifying->verdict = PASSWORD_BUSY;
+}
+
 enum password_verdict password_verify(struct password_hasher *hasher, const char *stored, const struct secret *password, int64_t deadline_ms,
                                       char **ret_replacement)
 {
-	struct slot *slot = slot_take(hasher->slots, deadline_ms);
-	if (!slot)
+	struct verifying verifying = { .hasher = hasher, .slot = slot_take(hasher->slots, deadline_ms), .stored = stored, .password = password,
+	                               .may_replace = ret_replacement != NULL };
+	if (!verifying.slot)
 		return PASSWORD_BUSY;
-	uint64_t done;
-	char *replacement = NULL;
-	enum password_verdict verdict = stored_verify(hasher, slot, stored, password, &done);
-	if (verdict == PASSWORD_MATCH_REHASH && ret_replacement)
-		replacement = stored_make(hasher, slot, password);
-	else if (verdict != PASSWORD_BUSY && !work_complete(hasher, slot, done, password))
-		verdict = PASSWORD_BUSY;
-	slot_give_back(hasher->slots, slot);
+	slot_run(verifying.slot, verify, &verifying);
+	slot_give_back(hasher->slots, verifying.slot);
 	/* Without memory for the replacement the password is still right; the next sign-in will ask for one again. */
-	if (replacement)
-		*ret_replacement = replacement;
-	return verdict;
+	if (verifying.replacement)
+		*ret_replacement = verifying.replacement;
+	return verifying.verdict;
+}
+
+bool password_hasher_enter(struct password_hasher *hasher)
+{
+	unsigned inside = atomic_fetch_add(&hasher->inside, 1);
+	if (inside < slot_pool_count(hasher->slots) * INSIDE_PER_SLOT)
+		return true;
+	atomic_fetch_sub(&hasher->inside, 1);
+	return false;
+}
+
+void password_hasher_leave(struct password_hasher *hasher)
+{
+	atomic_fetch_sub(&hasher->inside, 1);
 }
 
 bool password_stored_is_usable(const char *stored)
 {
 	struct stored_argon2 ours;
 	return stored && (stored_argon2_parse(stored, &ours) || foreign_is_usable(stored));
+}
+
+bool password_stored_is_foreign(const char *stored)
+{
+	struct stored_argon2 ours;
+	return password_stored_is_usable(stored) && !(stored_argon2_parse(stored, &ours) && ours.key_id[0]);
 }
 
 uint64_t password_hasher_count(const struct password_hasher *hasher)

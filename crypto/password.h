@@ -44,6 +44,12 @@ enum password_verdict password_verify(struct password_hasher *hasher, const char
                                       char **ret_replacement);
 /* Whether a string is one that password_verify can read within the ceiling: for `password_hash` in declarations. */
 bool password_stored_is_usable(const char *stored);
+/* Whether it is one brought from elsewhere: usable, and not made here (no pepper's key id). A sign-in replaces it. */
+bool password_stored_is_foreign(const char *stored);
+/* A place among the few who may be on their way to a hash, to be asked for before anything else is spent on a sign-in: without that bound a flood of them
+ * would wait in every thread of the caller's, and nothing else would be answered. False: full, say "busy" now. Else leave when done. */
+bool password_hasher_enter(struct password_hasher *hasher);
+void password_hasher_leave(struct password_hasher *hasher);
 /* Hashes computed since the start, decoys included. */
 uint64_t password_hasher_count(const struct password_hasher *hasher);
 /* Gives the memory of slots that nobody used for a minute back to the system; called now and then by the reaper. */

@@ -2,6 +2,7 @@
  * (password_slots.c), and the one door to Argon2 (password.c), open to golden vectors. */
 #pragma once
 #include "crypto/password.h"
+#include <pthread.h>
 #include <stddef.h>
 
 #define PASSWORD_STORED_MAX 512
@@ -48,6 +49,20 @@ bool foreign_is_usable(const char *stored);
 /* MATCH, MISMATCH, or UNUSABLE. */
 enum password_verdict foreign_verify(const char *stored, const struct secret *password);
 
+/* One low-priority thread that does what it is given: password_runner.c. One caller at a time. */
+struct runner {
+	pthread_mutex_t mutex; /* guards all below but the thread */
+	pthread_cond_t given, done;
+	void (*work)(void *data);
+	void *data;
+	bool started, stopping;
+	pthread_t thread;
+};
+void runner_init(struct runner *runner);
+/* Returns when the work is done. */
+void runner_run(struct runner *runner, void (*work)(void *data), void *data);
+void runner_stop(struct runner *runner);
+
 /* Slots: who holds one may hash. */
 struct slot_pool;
 struct slot;
@@ -57,6 +72,8 @@ void slot_pool_free(struct slot_pool *pool);
 /* Waits in order of arrival; NULL at the deadline (CLOCK_MONOTONIC). */
 struct slot *slot_take(struct slot_pool *pool, int64_t deadline_ms);
 void slot_give_back(struct slot_pool *pool, struct slot *slot);
+/* Does the work on the slot's own thread. */
+void slot_run(struct slot *slot, void (*work)(void *data), void *data);
 /* The slot's kept block, or for more than that a mapping of its own that slot_block_done gives back. NULL when there is no memory. */
 uint8_t *slot_block(struct slot *slot, size_t bytes);
 void slot_block_done(struct slot *slot, uint8_t *block, size_t bytes);
@@ -64,6 +81,7 @@ void slot_pool_trim(struct slot_pool *pool, int64_t monotonic_ms);
 /* Blocks that are mapped now: for tests. */
 unsigned slot_pool_mapped(struct slot_pool *pool);
 unsigned slot_pool_waiting(struct slot_pool *pool);
+unsigned slot_pool_count(const struct slot_pool *pool);
 struct slot_pool *password_hasher_slots(struct password_hasher *hasher);
 
 struct argon2_input {

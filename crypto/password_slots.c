@@ -6,7 +6,6 @@
  */
 #include "crypto/broken.h"
 #include "crypto/password_internal.h"
-#include <pthread.h>
 #include <sched.h>
 #include <sys/mman.h>
 #include <time.h>
@@ -18,6 +17,7 @@ struct slot {
 	struct slot *next; /* in the stack of free ones */
 	uint8_t *block;
 	size_t block_bytes;
+	struct runner runner;
 	int64_t idle_since_ms; /* IDLE_UNKNOWN until the first trim after a use: this floor has no clock of its own */
 };
 
@@ -52,6 +52,7 @@ struct slot_pool *slot_pool_new(unsigned slots, size_t block_bytes)
 	pool->slots = g_new0(struct slot, pool->count);
 	for (unsigned i = 0; i < pool->count; i++) {
 		pool->slots[i].block_bytes = block_bytes;
+		runner_init(&pool->slots[i].runner);
 		pool->slots[i].next = pool->free_slots;
 		pool->free_slots = &pool->slots[i];
 	}
@@ -67,8 +68,10 @@ static void block_unmap(struct slot *slot)
 
 void slot_pool_free(struct slot_pool *pool)
 {
-	for (unsigned i = 0; i < pool->count; i++)
+	for (unsigned i = 0; i < pool->count; i++) {
+		runner_stop(&pool->slots[i].runner);
 		block_unmap(&pool->slots[i]);
+	}
 	pthread_mutex_destroy(&pool->mutex);
 	g_free(pool->slots);
 	g_free(pool);
@@ -141,6 +144,11 @@ void slot_give_back(struct slot_pool *pool, struct slot *slot)
 	pthread_mutex_unlock(&pool->mutex);
 }
 
+void slot_run(struct slot *slot, void (*work)(void *data), void *data)
+{
+	runner_run(&slot->runner, work, data);
+}
+
 static uint8_t *block_map(size_t bytes)
 {
 	void *block = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -195,4 +203,9 @@ unsigned slot_pool_waiting(struct slot_pool *pool)
 		waiting++;
 	pthread_mutex_unlock(&pool->mutex);
 	return waiting;
+}
+
+unsigned slot_pool_count(const struct slot_pool *pool)
+{
+	return pool->count;
 }

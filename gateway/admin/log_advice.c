@@ -23,6 +23,8 @@ const char *log_advice(enum reason reason)
 		return "Wait, or `passerelle user unlock NAME` once you know that it was the person.";
 	case REASON_THROTTLED_ADDRESS:
 		return "Wait; look at `passerelle log list --event login` for who tries from that address.";
+	case REASON_LOCKED_UPSTREAM:
+		return "The directory locked the account: unlock it there, or wait.";
 	case REASON_PASSWORD_EXPIRED:
 		return "The password must be changed at the provider.";
 	case REASON_PASSWORD_UNUSABLE:

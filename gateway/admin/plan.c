@@ -239,7 +239,8 @@ static bool password_differs(struct planning *planning, const struct declared_us
 	if (found == BROKEN)
 		return false;
 	if (declared->password_hash) {
-		*ret_differs = g_strcmp0(stored, declared->password_hash) != 0;
+		/* a hash from elsewhere brings a person in, once: the first sign-in replaces it, and a later apply must not put it back */
+		*ret_differs = g_strcmp0(stored, declared->password_hash) != 0 && !(stored && password_stored_is_foreign(declared->password_hash));
 		return true;
 	}
 	if (!stored) {
@@ -320,7 +321,8 @@ static void client_secrets_plan(struct difference *difference, const struct decl
 	bool changed = false;
 	if (stored) {
 		memcpy(client->secrets, stored->secrets, sizeof(client->secrets));
-		client->secret_count = stored->secret_count;
+		memcpy(difference->had, stored->secrets, sizeof(difference->had));
+		client->secret_count = difference->had_count = stored->secret_count;
 	}
 	if (client->auth_method == CLIENT_AUTH_NONE) {
 		changed = client->secret_count > 0;

@@ -23,6 +23,8 @@ struct difference {
 	struct tenant *tenant;
 	struct resource *resource;
 	struct client *client;
+	struct client_secret had[4];  /* the client's secrets that were read, compared again as `expected` is: a rotation meanwhile must not be undone */
+	size_t had_count;
 	struct provider_record provider;
 	struct account account;
 	bool was_disabled;

@@ -2,6 +2,7 @@
 #include "gateway/admin/plan.h"
 
 #include "base/clock.h"
+#include "crypto/compare.h"
 #include "gateway/audit/audit.h"
 
 #include <stdio.h>
@@ -155,6 +156,11 @@ static bool provider_write(struct writing *writing, const struct difference *dif
 	return done && record(writing, difference, EVENT_PROVIDER_UPDATE, sign_word(difference->sign));
 }
 
+static bool secrets_as_read(const struct client *stored, const struct difference *difference)
+{
+	return secrets_equal(stored->secrets, stored->secret_count * sizeof(*stored->secrets), difference->had, difference->had_count * sizeof(*difference->had));
+}
+
 static bool client_write(struct writing *writing, const struct difference *difference)
 {
 	const char *tenant = writing->tenant->tenant->id;
@@ -165,7 +171,8 @@ static bool client_write(struct writing *writing, const struct difference *diffe
 	enum found found = client_find(writing->unit, tenant, difference->name, &stored, writing->error);
 	if (found == BROKEN)
 		return false;
-	if ((found == FOUND) != (difference->expected != NULL) || (stored && !json_equal(stored->settings, difference->expected)))
+	if ((found == FOUND) != (difference->expected != NULL) || (stored && !json_equal(stored->settings, difference->expected)) ||
+	    (stored && !secrets_as_read(stored, difference)))
 		return conflict(writing, difference);
 	return client_put(writing->unit, tenant, difference->client, writing->error) &&
 	       record(writing, difference, difference->sign == SIGN_ADD ? EVENT_CLIENT_CREATE : EVENT_CLIENT_UPDATE, NULL);
@@ -188,9 +195,9 @@ static bool user_update(struct writing *writing, const struct difference *differ
 	bool locks = difference->account.disabled != difference->was_disabled;
 	if (!account_update(writing->unit, tenant, &account, writing->error))
 		return false;
-	if (locks && !account_set_disabled(writing->unit, tenant, account.id, difference->account.disabled, writing->now_ms, writing->error))
+	if (locks && !account_set_disabled(writing->unit, tenant, account.id, difference->account.disabled, clock_now_ms(), writing->error))
 		return false;
-	if (difference->stored && !credential_set(writing->unit, tenant, account.id, difference->stored, writing->now_ms, writing->error))
+	if (difference->stored && !credential_set(writing->unit, tenant, account.id, difference->stored, clock_now_ms(), writing->error))
 		return false;
 	if (!record(writing, difference, EVENT_USER_UPDATE, NULL))
 		return false;

@@ -126,7 +126,8 @@ static bool add_run(struct command *command, GError **error)
 static bool passwd_work(struct unit *unit, struct act *act, GError **error)
 {
 	const struct user_act *user = act->data;
-	return credential_set(unit, user->tenant->id, user->account.id, user->stored, act->command->now_ms, error);
+	/* the moment of the commit, not of the command's start: whoever signed in while it was typed is out too */
+	return credential_set(unit, user->tenant->id, user->account.id, user->stored, clock_now_ms(), error);
 }
 
 /* Hashed before the transaction: the writer belongs to the running server too. */
@@ -156,7 +157,7 @@ static bool passwd_run(struct command *command, GError **error)
 static bool disable_work(struct unit *unit, struct act *act, GError **error)
 {
 	const struct user_act *user = act->data;
-	return account_set_disabled(unit, user->tenant->id, user->account.id, act->facts.event == EVENT_USER_DISABLE, act->command->now_ms, error);
+	return account_set_disabled(unit, user->tenant->id, user->account.id, act->facts.event == EVENT_USER_DISABLE, clock_now_ms(), error);
 }
 
 static bool disable_run(struct command *command, GError **error)
