@@ -2,6 +2,7 @@
  * texts quote the input, which may be a secret, so only the part before the quotation is kept. */
 #include "base/json.h"
 #include "base/errors.h"
+#include "base/secret.h"
 #include <string.h>
 
 #define DEPTH_MAX 32
@@ -50,18 +51,22 @@ json_t *json_parse(const char *text, size_t length, size_t max_bytes, GError **e
 	return value;
 }
 
-static int append_text(const char *bytes, size_t length, void *text)
-{
-	g_string_append_len(text, bytes, (gssize)length);
-	return 0;
-}
-
+/* Most texts are short, so they are written where there is room already; a longer one is written twice. jansson calls back for every quote and comma,
+ * and says 0 for what it cannot write. */
 char *json_text(const json_t *value)
 {
-	g_autoptr(GString) text = g_string_new(NULL);
-	if (json_dump_callback(value, append_text, text, JSON_COMPACT | JSON_ENCODE_ANY) != 0)
+	char room[2048];
+	size_t length = json_dumpb(value, room, sizeof room, JSON_COMPACT | JSON_ENCODE_ANY);
+	if (length == 0)
 		return NULL;
-	return g_string_free(g_steal_pointer(&text), FALSE);
+	char *text = g_malloc(length + 1);
+	if (length <= sizeof room)
+		memcpy(text, room, length);
+	else
+		json_dumpb(value, text, length, JSON_COMPACT | JSON_ENCODE_ANY);
+	wipe(room, MIN(length, sizeof room)); /* tokens pass here */
+	text[length] = '\0';
+	return text;
 }
 
 const char *json_string_at(const json_t *object, const char *key)

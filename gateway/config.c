@@ -1,11 +1,12 @@
 /* passerelle.yaml: the table of keys, their defaults and their sentences, and the snapshot made of them.
  *
- * What CONTRACT section 2 declares and this version cannot do (TLS, proxies, PostgreSQL, mail, metrics) is accepted where it says "none" and is an
+ * What CONTRACT section 2 declares and this version cannot do (TLS, PostgreSQL, mail, metrics) is accepted where it says "none" and is an
  * error anywhere else: a setting that is silently ignored is worse than one that is missing. */
 #include "gateway/config.h"
 
 #include "base/schema.h"
 #include "base/url.h"
+#include "gateway/http/network.h"
 
 #include <arpa/inet.h>
 #include <string.h>
@@ -51,7 +52,14 @@ static bool host_is_loopback(const char *host)
 	return inet_pton(AF_INET6, host, &six) == 1 && IN6_IS_ADDR_LOOPBACK(&six);
 }
 
-/* One item of the list. */
+static bool listens_on_loopback(const char *where)
+{
+	g_autofree char *host = NULL;
+	unsigned port;
+	return address_split(where, &host, &port) && host_is_loopback(host);
+}
+
+/* One item of the list. Whether it may leave the machine is for listen_is_allowed to say, which sees trusted_proxies too. */
 static bool listen_fits(const json_t *value, const char **ret_expected)
 {
 	const char *text = json_string_value(value);
@@ -61,13 +69,21 @@ static bool listen_fits(const json_t *value, const char **ret_expected)
 		*ret_expected = "host:port or [::1]:port (unix: and fd: are not built yet)";
 		return false;
 	}
-	if (!address_split(text, &host, &port)) {
-		*ret_expected = "host:port or [::1]:port";
-		return false;
-	}
-	/* Passwords would cross the network in clear. Loopback is the one place plain HTTP may stand until tls and trusted_proxies are there. */
-	*ret_expected = "a loopback address: plain HTTP may leave the machine only behind tls or trusted_proxies, which are not built yet";
-	return host_is_loopback(host);
+	struct in6_addr address;
+	*ret_expected = "host:port or [::1]:port, with the host's address and not its name";
+	return address_split(text, &host, &port) && (host_is_loopback(host) || address_parse(host, strlen(host), &address));
+}
+
+/* One item of the list. */
+static bool proxy_fits(const json_t *value, const char **ret_expected)
+{
+	const char *text = json_string_value(value);
+	struct network network;
+	if (strcmp(text, "unix") == 0 || network_parse(text, &network, ret_expected))
+		return true;
+	if (!strchr(text, '/'))
+		*ret_expected = "unix, or address/prefix, such as 127.0.0.1/32 or ::1/128";
+	return false;
 }
 
 static bool base_url_fits(const json_t *value, const char **ret_expected)
@@ -114,7 +130,8 @@ static const struct key_rule config_keys[] = {
 	{ .name = "listen", .type = KEY_STRINGS, .standard = "127.0.0.1:8080", .min = 1, .max = 64, .check = listen_fits, .description = "Addresses to listen on." },
 	{ .name = "base_url", .type = KEY_URL, .check = base_url_fits, .description = "What addresses are built from; default: from listen." },
 	{ .name = "tls", .type = KEY_NOT_YET, .standard = "[]", .description = "Certificates and keys." },
-	{ .name = "trusted_proxies", .type = KEY_NOT_YET, .standard = "[]", .description = "Whose X-Forwarded-For is believed." },
+	{ .name = "trusted_proxies", .type = KEY_STRINGS, .standard = "[]", .max = 256, .check = proxy_fits,
+	  .description = "Whose X-Forwarded-For or Forwarded is believed." },
 	{ .name = "store", .type = KEY_STRING, .standard = "sqlite:var/passerelle.db", .check = store_fits, .description = "Where everything is kept." },
 	{ .name = "secret_key_file", .type = KEY_STRING, .standard = "var/secret.key", .description = "The root of every key; made at first start." },
 	{ .name = "limits", .type = KEY_OBJECT, .standard = "{}", .keys = limits_keys, .description = "Bounds of the HTTP server." },
@@ -145,12 +162,29 @@ static char *path_absolute(const struct document *document, const char *path)
 	return g_canonicalize_filename(path, folder);
 }
 
-static char **listen_list(const json_t *value)
+static char **text_list(const json_t *value)
 {
 	char **list = g_new0(char *, json_array_size(value) + 1);
 	for (size_t i = 0; i < json_array_size(value); i++)
 		list[i] = g_strdup(json_string_value(json_array_get(value, i)));
 	return list;
+}
+
+/* Passwords would cross the network in clear. Plain HTTP may leave the machine only where a proxy that has an address stands in front; "unix" names
+ * none that could come by the network. */
+static bool listen_is_allowed(const struct config *config, const struct document *document, const json_t *listen, GError **error)
+{
+	bool behind_proxy = false;
+	for (char **proxy = config->trusted_proxies; *proxy; proxy++)
+		behind_proxy |= strcmp(*proxy, "unix") != 0;
+	for (size_t i = 0; config->listen[i] && !behind_proxy; i++) {
+		const json_t *item = json_array_get(listen, i);
+		if (!listens_on_loopback(config->listen[i]))
+			return schema_fail(error, document, document_line(document, item) ? item : listen, "listen",
+			                   "seen \"%s\", expected a loopback address: plain HTTP leaves the machine only behind trusted_proxies (tls is not built yet)",
+			                   config->listen[i]);
+	}
+	return true;
 }
 
 static bool base_url_choose(struct config *config, const struct document *document, const json_t *values, GError **error)
@@ -165,6 +199,9 @@ static bool base_url_choose(struct config *config, const struct document *docume
 	if (!address_split(config->listen[0], &host, &port) || port == 0)
 		return schema_fail(error, document, json_object_get(document_root(document), "listen"), "base_url",
 		                   "absent, expected an address: port 0 of listen names none");
+	if (!host_is_loopback(host))
+		return schema_fail(error, document, json_object_get(document_root(document), "listen"), "base_url",
+		                   "absent, expected the proxy's https:// address: listen is not where people go");
 	config->base_url = g_strdup_printf("http://%s", config->listen[0]);
 	return true;
 }
@@ -202,12 +239,13 @@ static struct config *config_from(const struct document *document, const char *f
 		return NULL;
 	struct config *config = g_new0(struct config, 1);
 	config->file = g_strdup(file);
-	config->listen = listen_list(json_object_get(values, "listen"));
+	config->listen = text_list(json_object_get(values, "listen"));
+	config->trusted_proxies = text_list(json_object_get(values, "trusted_proxies"));
 	g_autofree char *path = path_absolute(document, json_string_at(values, "store") + strlen("sqlite:"));
 	config->store = g_strconcat("sqlite:", path, NULL);
 	config->secret_key_file = path_absolute(document, json_string_at(values, "secret_key_file"));
 	numbers_fill(config, values);
-	if (!base_url_choose(config, document, values, error)) {
+	if (!listen_is_allowed(config, document, json_object_get(values, "listen"), error) || !base_url_choose(config, document, values, error)) {
 		config_free(config);
 		return NULL;
 	}
@@ -242,6 +280,7 @@ void config_free(struct config *config)
 		return;
 	g_free(config->file);
 	g_strfreev(config->listen);
+	g_strfreev(config->trusted_proxies);
 	g_free(config->base_url);
 	g_free(config->store);
 	g_free(config->secret_key_file);

@@ -7,6 +7,7 @@
 struct config {
 	char *file;                 /* where it came from; NULL: built-in defaults */
 	char **listen;              /* NULL-closed */
+	char **trusted_proxies;     /* NULL-closed; networks and "unix" */
 	char *base_url;
 	char *store;                /* "sqlite:/absolute/path" */
 	char *secret_key_file;      /* absolute */

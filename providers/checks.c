@@ -36,6 +36,9 @@ static json_t *value_of(const char *text)
 	if (text[length] != '\0')
 		while (length > 0 && ((unsigned char)text[length] & 0xc0) == 0x80)
 			length--;
+	json_t *value = json_stringn(text, length); /* NULL: not UTF-8 */
+	if (value)
+		return value;
 	g_autofree char *valid = g_utf8_make_valid(text, (gssize)length);
 	return json_string(valid);
 }
@@ -48,8 +51,12 @@ bool check(struct checks *checks, const char *name, const char *seen, const char
 		checks->dropped++;
 		return passed;
 	}
-	json_array_append_new(checks->rows, json_pack("{s:o, s:o, s:o, s:b}", "check", value_of(name), "seen", value_of(seen), "expected",
-	                                              value_of(expected), "passed", passed));
+	json_t *row = json_object();
+	json_object_set_new_nocheck(row, "check", value_of(name));
+	json_object_set_new_nocheck(row, "seen", value_of(seen));
+	json_object_set_new_nocheck(row, "expected", value_of(expected));
+	json_object_set_new_nocheck(row, "passed", json_boolean(passed));
+	json_array_append_new(checks->rows, row);
 	return passed;
 }
 

@@ -6,10 +6,10 @@
  * before the look-up and the hash. Every other one costs one look-up and one hash, whether the name is unknown, has no password here, is disabled
  * or is right; a malformed name is nobody's, so it is not looked up, and costs the hash all the same. */
 #include "providers/drivers.h"
+#include "providers/password_form.h"
 
 #include "base/errors.h"
 #include "base/text.h"
-#include "policies/password_rules.h"
 
 #include <string.h>
 
@@ -30,23 +30,13 @@ static void local_close(void *state)
 static void local_begin(void *state, const struct provider_begin *input, struct provider_answer *answer)
 {
 	(void)state, (void)input;
-	answer->verdict = VERDICT_MORE;
-	answer->step.kind = STEP_PASSWORD_FORM;
+	password_form_ask(answer);
 }
 
 static void conclude(struct provider_answer *answer, enum verdict verdict, enum reason reason)
 {
 	answer->verdict = verdict;
 	answer->reason = reason;
-}
-
-/* Each field exactly once: of two passwords, another reader of the same form might take the other. */
-static bool fields_in_order(const struct provider_complete *input)
-{
-	size_t usernames = form_count(input->reply, "username"), passwords = form_count(input->reply, "password");
-	g_autofree char *seen = g_strdup_printf("username %zu, password %zu", usernames, passwords);
-
-	return check(input->checks, "fields", seen, "username 1, password 1", usernames == 1 && passwords == 1);
 }
 
 /* What was typed as a name stays out of the checks: people type their password there. */
@@ -124,19 +114,12 @@ static void local_complete(void *state, const struct provider_complete *input, s
 	g_autoptr(secret_t) password = NULL;
 	g_auto(credential_t) credential = {0};
 	g_autoptr(GError) broken = NULL;
+	const char *username = NULL;
 
 	(void)state;
-	if (!fields_in_order(input)) {
-		conclude(answer, VERDICT_VIOLATION, REASON_REQUEST_INVALID);
+	if (!password_form_read(input, &username, &password, answer))
 		return;
-	}
-	const char *typed = form_get(input->reply, "password");
-	password = text_password(typed, strlen(typed), PASSWORD_MAX_BYTES);
-	if (!check(input->checks, "password form", password ? "well formed" : "empty or too long", "1 to 1,024 bytes", password != NULL)) {
-		conclude(answer, VERDICT_MISMATCH, REASON_REQUEST_INVALID);
-		return;
-	}
-	if (!credential_found(input, form_get(input->reply, "username"), &credential, &broken)) {
+	if (!credential_found(input, username, &credential, &broken)) {
 		check(input->checks, "store", broken ? error_name(error_code_of(broken)) : "broken", "an answer", false);
 		conclude(answer, VERDICT_UNAVAILABLE, REASON_STORE_BROKEN);
 		return;

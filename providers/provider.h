@@ -112,6 +112,9 @@ struct provider_driver {
 	void (*probe)(void *state, const struct form *input, struct checks *checks, int64_t deadline_ms);
 };
 
-/* registry.c: NULL-closed list, and look-up by type. */
+/* registry.c. To be called from main before threads start: libraries below that read the environment at their first use are started in order. A driver that
+ * is opened without it does the same, in a process that may then have threads. */
+void providers_start(void);
+/* NULL-closed list, and look-up by type. */
 extern const struct provider_driver *const provider_drivers[];
 const struct provider_driver *provider_driver_named(const char *type);

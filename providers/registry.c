@@ -5,8 +5,14 @@
 
 const struct provider_driver *const provider_drivers[] = {
 	&provider_local,
+	&provider_ldap,
 	NULL,
 };
+
+void providers_start(void)
+{
+	ldap_library_start();
+}
 
 const struct provider_driver *provider_driver_named(const char *type)
 {

@@ -41,6 +41,12 @@ static uint64_t address_key(const struct sockaddr *address)
 	return key ? key : 1; /* ::1 is in the zero network */
 }
 
+/* A proxy stands for many clients; what it may open in all is bounded by the total. */
+static uint64_t counted_key(const struct http_server *server, const struct sockaddr *address)
+{
+	return proxies_trust(server->proxies, address) ? 0 : address_key(address);
+}
+
 static void tally_add(struct peers *peers, uint64_t key)
 {
 	struct tally *tally = g_hash_table_lookup(peers->by_address, &key);
@@ -70,7 +76,7 @@ bool peers_has_room(struct peers *peers)
 
 bool peers_admit(struct peers *peers, const struct sockaddr *address)
 {
-	uint64_t key = address_key(address);
+	uint64_t key = counted_key(peers->server, address);
 	pthread_mutex_lock(&peers->lock);
 	struct tally *tally = key ? g_hash_table_lookup(peers->by_address, &key) : NULL;
 	bool admitted = !tally || tally->count < peers->server->options.per_address;
@@ -97,7 +103,7 @@ static bool release(struct peers *peers, uint64_t key)
 void peers_release(struct peers *peers, const struct sockaddr *address)
 {
 	pthread_mutex_lock(&peers->lock);
-	release(peers, address_key(address));
+	release(peers, counted_key(peers->server, address));
 	pthread_mutex_unlock(&peers->lock);
 }
 
@@ -114,7 +120,7 @@ struct peer *peer_open(struct http_server *server, struct MHD_Connection *connec
 		peer->address.v4 = *(const struct sockaddr_in *)(const void *)address;
 	else if (address->sa_family == AF_INET6)
 		peer->address.v6 = *(const struct sockaddr_in6 *)(const void *)address;
-	peer->address_key = address_key(address);
+	peer->address_key = counted_key(server, address);
 	peer_deadline(peer, clock_monotonic_ms() + server->options.head_ms);
 	request_init(&peer->request, peer);
 	pthread_mutex_lock(&peers->lock);

@@ -7,6 +7,7 @@
  */
 #pragma once
 #include "gateway/http/arena.h"
+#include "gateway/http/network.h"
 #include "gateway/http/server.h"
 #include "crypto/random.h"
 #include <microhttpd.h>
@@ -49,7 +50,7 @@ struct derived {
 	bool query_tried;
 	struct form *query, *form;
 	char reference[REFERENCE_SIZE];
-	const char *user_agent;
+	const char *user_agent, *address;
 };
 
 struct request {
@@ -82,9 +83,9 @@ struct peer {
 	int fd;
 	_Atomic int64_t deadline_ms; /* monotonic; the reaper shuts the socket down after it */
 	bool first;                  /* no request was completed yet: the head's deadline runs from accept */
-	uint64_t address_key;        /* 0: not counted by address */
+	uint64_t address_key;        /* 0: not counted by address (a unix socket, a trusted proxy) */
 	union { struct sockaddr any; struct sockaddr_in v4; struct sockaddr_in6 v6; } address;
-	char address_text[INET6_ADDRSTRLEN];
+	char address_text[INET6_ADDRSTRLEN]; /* the peer's own; made when first asked for */
 	struct request request;
 };
 
@@ -106,6 +107,7 @@ struct http_server {
 	size_t listener_count;
 	struct workers *workers;
 	struct peers *peers;
+	struct proxies *proxies;     /* NULL: nobody is trusted */
 	struct acceptor *acceptor;
 	struct counters *counters;
 	size_t counters_size;
@@ -182,7 +184,17 @@ const struct refusal *guard_check(struct request *request, const char *method, c
 /* Whether the installed libmicrohttpd is the one whose buffer layout the guard knows. */
 bool guard_knows_library(void);
 
+/* forwarded.c */
+/* *ret_proxies, freed with g_free, is NULL for an empty list. False when an item is neither a network nor "unix". */
+bool proxies_read(const char *const *list, struct proxies **ret_proxies, GError **error);
+/* Whether what this peer says of others is believed. */
+bool proxies_trust(const struct proxies *proxies, const struct sockaddr *peer);
+/* The client's address as the trusted proxies tell it; NULL: it is the peer's own. Lives as long as the request. */
+const char *forwarded_address(const struct request *request);
+
 /* request.c */
+/* "" for a unix socket. */
+const char *peer_address(struct peer *peer);
 void request_init(struct request *request, struct peer *peer);
 void request_reset(struct request *request);
 const struct header *request_find(const struct request *request, const char *name, size_t *ret_count);

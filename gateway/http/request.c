@@ -2,7 +2,6 @@
  * text) is worked out when first asked for. */
 #include "gateway/http/internal.h"
 #include "base/secret.h"
-#include <arpa/inet.h>
 #include <string.h>
 
 #define BODY_SHORT 1024
@@ -152,18 +151,22 @@ const char *request_header(const struct request *request, const char *name, bool
 	return header ? header->value : NULL;
 }
 
+const char *peer_address(struct peer *peer)
+{
+	struct in6_addr address;
+	if (!peer->address_text[0] && address_from_socket(&peer->address.any, &address))
+		address_format(&address, peer->address_text);
+	return peer->address_text;
+}
+
 const char *request_address(const struct request *request)
 {
-	struct peer *peer = request->peer;
-	if (peer->address_text[0])
-		return peer->address_text;
-	if (peer->address.any.sa_family == AF_INET)
-		inet_ntop(AF_INET, &peer->address.v4.sin_addr, peer->address_text, sizeof peer->address_text);
-	else if (peer->address.any.sa_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&peer->address.v6.sin6_addr))
-		inet_ntop(AF_INET, &peer->address.v6.sin6_addr.s6_addr[12], peer->address_text, sizeof peer->address_text);
-	else if (peer->address.any.sa_family == AF_INET6)
-		inet_ntop(AF_INET6, &peer->address.v6.sin6_addr, peer->address_text, sizeof peer->address_text);
-	return peer->address_text;
+	struct derived *derived = request->derived;
+	if (!derived->address)
+		derived->address = forwarded_address(request);
+	if (!derived->address)
+		derived->address = peer_address(request->peer);
+	return derived->address;
 }
 
 /* Cut at a character's start, so that valid UTF-8 stays valid. */

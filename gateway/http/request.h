@@ -24,7 +24,8 @@ const char *request_body(const struct request *request, size_t *ret_length);
 const char *request_header(const struct request *request, const char *name, bool *ret_repeated);
 /* A cookie's value; NULL when absent or when it stands twice (cookie tossing). */
 const char *request_cookie(const struct request *request, const char *name);
-/* The peer's address without port, or the one a trusted proxy vouches for; "" for a unix socket without a proxy. */
+/* The peer's address without port, or the one a trusted proxy vouches for; "" for a unix socket without a proxy, "::" for one whose trusted proxy
+ * vouches for nobody. */
 const char *request_address(const struct request *request);
 const char *request_user_agent(const struct request *request); /* "" when absent; at most 512 bytes, control characters replaced */
 /* Ten characters that pages, errors and logs of this request share (crypto/random.h). */

@@ -81,6 +81,7 @@ static void server_free(struct http_server *server)
 	acceptor_free(server->acceptor);
 	workers_stop(server->workers);
 	peers_free(server->peers);
+	g_free(server->proxies);
 	for (size_t i = 0; i < server->listener_count; i++) {
 		listener_close(&server->listeners[i]);
 		g_free(server->listeners[i].address);
@@ -101,7 +102,7 @@ static bool listeners_open(struct http_server *server, GError **error)
 /* Everything is there before the first client is accepted, so that a start that fails has answered nobody. */
 static bool server_run(struct http_server *server, GError **error)
 {
-	return listeners_open(server, error) && (server->workers = workers_start(server, error)) && (server->acceptor = acceptor_new(server, error)) &&
+	return proxies_read(server->options.trusted_proxies, &server->proxies, error) && listeners_open(server, error) && (server->workers = workers_start(server, error)) && (server->acceptor = acceptor_new(server, error)) &&
 	       acceptor_start(server->acceptor, error);
 }
 
@@ -133,7 +134,7 @@ struct http_server *http_server_start(const struct http_options *options, const 
 			"not the libmicrohttpd this was measured with: bare LF, folded headers and NUL are left to its own checks", NULL);
 	server->peers = peers_new(server);
 	bool started = server_run(server, error);
-	server->options.listen = NULL; /* borrowed for the start only */
+	server->options.listen = server->options.trusted_proxies = NULL; /* borrowed for the start only */
 	if (started)
 		return server;
 	server_free(server);

@@ -33,7 +33,10 @@ struct http_app {
 
 struct http_options {
 	const char *const *listen;   /* "127.0.0.1:8080", "[::1]:8080", port 0 picks one; "unix:/path"; "fd:3"; NULL-closed */
-	unsigned connections, per_address; /* 960, 240 */
+	/* Whose X-Forwarded-For or Forwarded is believed: networks ("127.0.0.1/32", "::1/128"), or "unix" for whoever comes by a unix socket;
+	 * NULL-closed; NULL: nobody's. */
+	const char *const *trusted_proxies;
+	unsigned connections, per_address; /* 960, 240; a trusted proxy counts in the first only */
 	size_t header_bytes, body_bytes;
 	unsigned worker_threads;     /* 32 */
 	int64_t head_ms, body_ms, handle_ms, idle_ms; /* absolute: 10 s, 30 s, 15 s; idle keep-alive 60 s */

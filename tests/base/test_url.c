@@ -58,7 +58,7 @@ static void refuses_what_is_not_an_absolute_url(void **state)
 		"https://a@b@c/", "https://h%2fe/", "https://h%00/", "https://%68/", "https://h;x/", "https://h,x/", "https://h'x/", "https://*/",
 		"https://h!/",
 		"https://[::1/", "https://::1/", "https://[]/", "https://[::1]x/", "https://[::g]/", "https://[v1.x]/", "https://[fe80::1%25eth0]/",
-		"https://[127.0.0.1]/", "https://[::1]]/", "https://[[::1]]/", "app://[x/", NULL };
+		"https://[127.0.0.1]/", "https://[::1]]/", "https://[::1:80/", "https://x::1]/", "https://h/%4g", "https://[[::1]]/", "app://[x/", NULL };
 	for (size_t i = 0; texts[i]; i++) {
 		g_autoptr(GError) error = NULL;
 		g_autoptr(url_t) url = url_parse(texts[i], &error);
@@ -77,6 +77,8 @@ static void length_ends_at_2048_bytes(void **state)
 	assert_int_equal(strlen(longest), 2048);
 	assert_non_null(fits);
 	assert_null(url_parse(longer, NULL));
+	g_autofree char *host = g_strnfill(256, 'h'), *long_host = g_strconcat("https://", host, "/", NULL);
+	assert_null(url_parse(long_host, NULL));
 }
 
 static void knows_loopback(void **state)

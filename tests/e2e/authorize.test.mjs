@@ -368,6 +368,20 @@ describe('consent', () => {
 		assert.ok((await browser.open(asking.begin({ scope: `${CONSENTED} wiki.write` }).url)).form.buttons.includes('approve'), 'more is asked')
 		assert.ok((await browser.open(asking.begin({ scope: CONSENTED, prompt: 'consent' }).url)).form.buttons.includes('approve'))
 	})
+	test('stays remembered after the application asked for less', async () => {
+		const browser = await signedIn('bruno'), open = (scope) => browser.open(asking.begin({ scope }).url)
+		assert.ok((await browser.submit(await open('openid profile email'), { approve: 'yes' })).answer.code)
+		assert.ok((await open('openid')).answer?.code, 'less')
+		assert.ok((await open('openid profile email')).answer?.code, 'as much as before')
+	})
+	test('stays remembered after signing out: people are asked once', async () => {
+		const browser = await signedIn('bruno')
+		const page = await browser.open(asking.begin({ scope: 'openid groups' }).url)
+		assert.ok((await browser.submit(page, { approve: 'yes' })).answer.code)
+		await browser.submit(await browser.open(`${web.issuer}/logout`), { approve: 'yes' })
+		const again = await browser.signIn(await browser.open(asking.begin({ scope: 'openid groups' }).url), 'bruno', PASSWORDS.bruno)
+		assert.ok(again.answer?.code, again.text)
+	})
 	test('declined: access_denied, and nothing is remembered', async () => {
 		const request = asking.begin({ scope: CONSENTED }), browser = await signedIn('bruno')
 		const page = await browser.submit(await browser.open(request.url), { decline: 'yes' })

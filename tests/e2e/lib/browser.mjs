@@ -1,6 +1,7 @@
 // A browser of a few lines: cookies by host, redirects inside the gateway, forms. What leaves the gateway's origin is not followed: an application's
 // callback is read from the address. Real browsers are in browser.test.mjs.
 import assert from 'node:assert/strict'
+import { ask } from './raw.mjs'
 
 const unescape = (text) => text.replaceAll('&quot;', '"').replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&#39;', "'").replaceAll('&#x27;', "'").replaceAll('&amp;', '&')
 const attribute = (tag, name) => {
@@ -32,7 +33,11 @@ export class Page {
 export class Browser {
 	cookies = new Map()
 
-	constructor({ headers = {} } = {}) { this.headers = { 'User-Agent': 'Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0', ...headers } }
+	/** `from`: the loopback address it connects from, where addresses are throttled. */
+	constructor({ headers = {}, from } = {}) {
+		this.from = from
+		this.headers = { 'User-Agent': 'Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0', ...headers }
+	}
 
 	#header() { return [...this.cookies].map(([name, value]) => `${name}=${value}`).join('; ') }
 
@@ -48,10 +53,11 @@ export class Browser {
 		const url = new URL(address)
 		const body = form && (form instanceof URLSearchParams ? form : new URLSearchParams(form))
 		const cookies = this.#header()
-		const response = await fetch(url, { method: method ?? (body ? 'POST' : 'GET'), body, redirect: 'manual',
-			headers: { ...this.headers, ...(cookies ? { Cookie: cookies } : {}), ...(body ? { Origin: url.origin } : {}), ...headers } })
+		const answer = await ask(url, { method: method ?? (body ? 'POST' : 'GET'), body: body?.toString(), from: this.from, headers: { ...this.headers, ...(cookies ? { Cookie: cookies } : {}),
+			...(body ? { Origin: url.origin, 'Content-Type': 'application/x-www-form-urlencoded' } : {}), ...headers } })
+		const response = { status: answer.status, headers: new Headers(Object.entries(answer.headers).flatMap(([name, value]) => [value].flat().map((one) => [name, one]))) }
 		for (const cookie of response.headers.getSetCookie()) this.#keep(cookie)
-		return new Page(url, response, await response.text())
+		return new Page(url, response, answer.text)
 	}
 
 	/** As a person sees it: redirects are followed until a page stands there or the gateway is left. */

@@ -3,11 +3,11 @@ import { request } from 'node:http'
 import { connect } from 'node:net'
 import { once } from 'node:events'
 
-/** One request by node:http, which lets Host and every other header be said. */
-export function ask(address, { method = 'GET', headers = {}, body, connect: at } = {}) {
+/** One request by node:http, which lets Host and every other header be said, and from which loopback address it comes. */
+export function ask(address, { method = 'GET', headers = {}, body, from } = {}) {
 	const url = new URL(address)
 	return new Promise((done, fail) => {
-		const out = request({ host: at ?? url.hostname, port: url.port, path: url.pathname + url.search, method, headers, agent: false }, (answer) => {
+		const out = request({ host: url.hostname, port: url.port, path: url.pathname + url.search, method, headers, agent: false, localAddress: from }, (answer) => {
 			let text = ''
 			answer.setEncoding('utf8').on('data', (piece) => { text += piece })
 			answer.on('end', () => {

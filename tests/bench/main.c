@@ -1,0 +1,463 @@
+/* The measurements, in rounds: in each one the ceilings and what is held against them follow one another within seconds, so that a busy machine weighs on
+ * both. The figure of a service's operation is the processor time the server spends on it.
+ *
+ *   prepare ─→ starts ─→ rounds (HTTP, signatures, rows, tokens) ─→ sign-ins ─→ flood ─→ memory ─→ table
+ */
+#include "ceilings.h"
+#include "report.h"
+#include "scripts.h"
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define VISITORS 32 /* as many as the gateway has workers */
+#define TOKENS 10000
+#define FLOOD_PAGES 64
+
+enum figure {
+	HELLO, INTROSPECTION, P256, CREDENTIALS, ROW, EXCHANGE, EXCHANGE_RSA, REFRESH, REFRESH_ROTATING, CODE_FLOW, SIGN_IN, FLOOD_P99, FLOOD_ERRORS,
+	FLOOD_EXCHANGES, FLOOD_SHED_TIME, FLOOD_SHED_COST, FLOOD_HASHES, START, RESIDENT, RESIDENT_BLOCKS, RESIDENT_TOKEN, FIGURES
+};
+
+static struct row rows[FIGURES] = {
+	[HELLO] = { "hello", "ceiling: bare libmicrohttpd hello", "us", NULL },
+	[INTROSPECTION] = { "introspection", "introspection of a live token", "us", "us: hello", .target = 0.7 },
+	[P256] = { "p256", "ceiling: bare P-256 signature", "us", NULL },
+	[CREDENTIALS] = { "client_credentials", "client_credentials -> ES256 JWT", "us", "us: hello + P-256", .target = 0.6 },
+	[ROW] = { "row", "ceiling: bare SQLite durable row, grouped", "us", NULL },
+	[EXCHANGE] = { "code_exchange", "code exchange, durable", "us", "us: hello + P-256 + row", .target = 0.5 },
+	[EXCHANGE_RSA] = { "code_exchange_rs256_id_token", "code exchange with RS256 ID token, durable", "us", "us: hello + P-256 + RSA + row", .target = 0.5 },
+	[REFRESH] = { "refresh", "refresh, durable", "us", "us: hello + P-256 + row", .target = 0.5 },
+	[REFRESH_ROTATING] = { "refresh_rotating", "refresh with rotation, durable", "us", "us: hello + P-256 + row", .target = 0.5 },
+	[CODE_FLOW] = { "code_flow", "code flow, session established (2 requests)", "us", "us: 2 hello + P-256 + 2 rows", .target = 0.5 },
+	[SIGN_IN] = { "password_sign_in", "sign-in by password (3 requests)", "us", "us: bare Argon2id", .target = 0.9 },
+	[FLOOD_P99] = { "introspection_p99_under_flood", "introspection p99, sign-ins at 10 x capacity", "ms", "ms: idle", .multiple = true, .direction = AT_MOST,
+		.target = 5 },
+	[FLOOD_ERRORS] = { "introspection_errors_under_flood", "  introspections refused or failed", "", NULL, .direction = AT_MOST, .target = 0.5 },
+	[FLOOD_EXCHANGES] = { "exchanges_shed_under_flood", "  code exchanges refused or failed", "", NULL, .direction = AT_MOST, .target = 0.5 },
+	[FLOOD_SHED_TIME] = { "shed_p99", "  shed sign-ins answered within, p99", "ms", NULL, .direction = AT_MOST, .target = 100 },
+	[FLOOD_SHED_COST] = { "shed_share", "  share of sign-ins shed", "%", NULL },
+	[FLOOD_HASHES] = { "flood_hashes", "  sign-ins answered, of capacity", "/s", "/s: bare Argon2id", .multiple = true },
+	[START] = { "start", "start to first 200", "ms", NULL, .direction = AT_MOST, .target = 100 },
+	[RESIDENT] = { "resident_idle", "resident memory, idle", "MB", NULL, .direction = AT_MOST, .target = 30 },
+	[RESIDENT_BLOCKS] = { "resident_after_sign_ins", "  with hash blocks not yet given back", "MB", NULL },
+	[RESIDENT_TOKEN] = { "resident_per_token", "  for each of 10,000 live tokens introspected", "KB", NULL, .direction = AT_MOST, .target = 1 },
+};
+
+struct plan {
+	unsigned rounds, sign_in_rounds, starts;
+	int64_t warm_ms, measure_ms, sign_in_ms, flood_ms;
+};
+
+static const struct plan quick = { .rounds = 3, .sign_in_rounds = 1, .starts = 3, .warm_ms = 60, .measure_ms = 300, .sign_in_ms = 1200, .flood_ms = 2000 };
+static const struct plan full = { .rounds = 9, .sign_in_rounds = 5, .starts = 7, .warm_ms = 150, .measure_ms = 900, .sign_in_ms = 2000, .flood_ms = 8000 };
+
+struct bench {
+	struct plan plan;
+	struct subject gateway;
+	uint16_t hello_port;
+	pid_t hello;
+	char *session, *plain_flow, *openid_flow, *rotating_flow;
+	GString *introspection, *credentials;
+	double hello_us, p256_us, row_us; /* of this round */
+	double hashes_per_s;
+	const char *only; /* the key of the one figure wanted beside the ceilings */
+};
+
+/* --- one load --- */
+
+static void complain(const char *what, const struct stream *stream)
+{
+	if (stream->failures || stream->sheds)
+		fprintf(stderr, "bench: %s: %" G_GUINT64_FORMAT " failed (status %u), %" G_GUINT64_FORMAT " shed, of %" G_GUINT64_FORMAT "\n", what, stream->failures,
+			stream->bad_status, stream->sheds, stream->operations + stream->failures + stream->sheds);
+}
+
+/* Processor time of the server for each operation, in microseconds; operations a second into *ret_rate (NULL: not wanted). */
+static double cost_us(const struct bench *bench, const char *what, const struct script *script, const struct scene *scene, double *ret_rate)
+{
+	struct stream stream = { .script = *script, .data = scene, .connections = VISITORS };
+	const struct load load = { .port = bench->gateway.port, .server = bench->gateway.process, .warm_ms = bench->plan.warm_ms,
+		.measure_ms = bench->plan.measure_ms };
+	struct load_result result = load_run(&load, &stream, 1);
+	complain(what, &stream);
+	if (ret_rate)
+		*ret_rate = (double)stream.operations / result.seconds;
+	return stream.operations ? (double)result.cpu_ns / 1000 / (double)stream.operations : 0;
+}
+
+static double hello_us(const struct bench *bench, const GString *like, size_t answer_size)
+{
+	g_autofree char *path = g_strdup_printf(" /%zu HTTP", answer_size);
+	const char *after = strstr(like->str, " HTTP");
+	g_autoptr(GString) request = g_string_new_len(like->str, strchr(like->str, ' ') - like->str);
+	g_string_append_printf(request, "%s%s", path, after + 5);
+	struct scene scene = { .request = request, .expected = 200 };
+	struct stream stream = { .script = script_same, .data = &scene, .connections = VISITORS };
+	const struct load load = { .port = bench->hello_port, .server = bench->hello, .warm_ms = bench->plan.warm_ms, .measure_ms = bench->plan.measure_ms };
+	struct load_result result = load_run(&load, &stream, 1);
+	complain("hello", &stream);
+	rows[HELLO].rate = (double)stream.operations / result.seconds;
+	return stream.operations ? (double)result.cpu_ns / 1000 / (double)stream.operations : 0;
+}
+
+static size_t answer_size(const struct bench *bench, const GString *request, const char *wanted)
+{
+	struct answer answer;
+	g_autofree char *text = NULL;
+	talk(bench->gateway.port, request, &answer, &text);
+	if (answer.status != 200 || !strstr(answer.body, wanted))
+		g_error("an answer is not what it should be: %u %s", answer.status, answer.body);
+	return answer.body_length;
+}
+
+/* --- the rounds --- */
+
+static void collect(const struct bench *bench, GPtrArray *pool, const char *path, int64_t ms)
+{
+	struct scene scene = { .subject = &bench->gateway, .pool = pool, .path = path, .cookie = bench->session };
+	struct stream stream = { .script = script_collect, .data = &scene, .connections = VISITORS };
+	const struct load load = { .port = bench->gateway.port, .server = bench->gateway.process, .measure_ms = ms };
+	load_run(&load, &stream, 1);
+	complain("collecting codes", &stream);
+}
+
+/* Codes are collected first, outside the measurement: as many as fit into it and more. */
+static double exchange_us(const struct bench *bench, const char *client, const char *path, double *ret_rate)
+{
+	g_autoptr(GPtrArray) pool = g_ptr_array_new_with_free_func(g_free);
+	collect(bench, pool, path, bench->plan.measure_ms + bench->plan.warm_ms);
+	struct scene scene = { .subject = &bench->gateway, .pool = pool, .client = client };
+	return cost_us(bench, "code exchange", &script_exchange, &scene, ret_rate);
+}
+
+static struct scene application(const struct bench *bench, const char *client, const char *path)
+{
+	return (struct scene){ .subject = &bench->gateway, .client = client, .path = path, .cookie = bench->session };
+}
+
+static void put(enum figure figure, double value_us, double bound_us)
+{
+	row_add(&rows[figure], value_us, bound_us);
+}
+
+static void measure_hello(struct bench *bench)
+{
+	bench->hello_us = hello_us(bench, bench->introspection, answer_size(bench, bench->introspection, "\"active\":true"));
+	put(HELLO, bench->hello_us, 0);
+}
+
+static void measure_p256(struct bench *bench)
+{
+	const struct ceiling_time time = { .measure_ms = bench->plan.measure_ms };
+	struct work work = run_apart(SERVER_CPU, ceiling_p256, &time);
+	bench->p256_us = work_cpu_us(&work);
+	put(P256, bench->p256_us, 0);
+}
+
+static void measure_row(struct bench *bench)
+{
+	const struct ceiling_time time = { .measure_ms = bench->plan.measure_ms, .folder = bench->gateway.folder, .writers = VISITORS };
+	struct work work = run_apart(SERVER_CPU, ceiling_row, &time);
+	bench->row_us = work_cpu_us(&work);
+	rows[ROW].rate = (double)work.operations * 1e9 / (double)work.wall_ns;
+	put(ROW, bench->row_us, 0);
+}
+
+static void measure_introspection(struct bench *bench)
+{
+	const struct scene scene = { .request = bench->introspection, .expected = 200 };
+	put(INTROSPECTION, cost_us(bench, "introspection", &script_same, &scene, &rows[INTROSPECTION].rate), bench->hello_us);
+}
+
+static void measure_credentials(struct bench *bench)
+{
+	const struct scene scene = { .request = bench->credentials, .expected = 200 };
+	put(CREDENTIALS, cost_us(bench, "client_credentials", &script_same, &scene, &rows[CREDENTIALS].rate), bench->hello_us + bench->p256_us);
+}
+
+static double durable_us(const struct bench *bench)
+{
+	return bench->hello_us + bench->p256_us + bench->row_us;
+}
+
+static void measure_exchange(struct bench *bench)
+{
+	put(EXCHANGE, exchange_us(bench, "keeping", bench->plain_flow, &rows[EXCHANGE].rate), durable_us(bench));
+}
+
+static void measure_refresh(struct bench *bench)
+{
+	const struct scene scene = application(bench, "keeping", bench->plain_flow);
+	put(REFRESH, cost_us(bench, "refresh", &script_refresh, &scene, &rows[REFRESH].rate), durable_us(bench));
+}
+
+static void measure_refresh_rotating(struct bench *bench)
+{
+	const struct scene scene = application(bench, "rotating", bench->rotating_flow);
+	put(REFRESH_ROTATING, cost_us(bench, "refresh with rotation", &script_refresh, &scene, &rows[REFRESH_ROTATING].rate), durable_us(bench));
+}
+
+static void measure_code_flow(struct bench *bench)
+{
+	const struct scene scene = application(bench, "keeping", bench->plain_flow);
+	put(CODE_FLOW, cost_us(bench, "code flow", &script_code_flow, &scene, &rows[CODE_FLOW].rate), durable_us(bench) + bench->hello_us + bench->row_us);
+}
+
+static void measure_exchange_rsa(struct bench *bench)
+{
+	const struct ceiling_time time = { .measure_ms = bench->plan.measure_ms };
+	struct work work = run_apart(SERVER_CPU, ceiling_rsa2048, &time);
+	put(EXCHANGE_RSA, exchange_us(bench, "rotating", bench->openid_flow, &rows[EXCHANGE_RSA].rate), durable_us(bench) + work_cpu_us(&work));
+}
+
+/* The ceilings come first: the others are held against them. */
+static const struct { enum figure figure; bool ceiling; void (*measure)(struct bench *bench); } measurements[] = {
+	{ HELLO, true, measure_hello },
+	{ P256, true, measure_p256 },
+	{ ROW, true, measure_row },
+	{ INTROSPECTION, false, measure_introspection },
+	{ CREDENTIALS, false, measure_credentials },
+	{ EXCHANGE, false, measure_exchange },
+	{ REFRESH, false, measure_refresh },
+	{ REFRESH_ROTATING, false, measure_refresh_rotating },
+	{ CODE_FLOW, false, measure_code_flow },
+	{ EXCHANGE_RSA, false, measure_exchange_rsa },
+};
+
+static void round_run(struct bench *bench)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(measurements); i++)
+		if (measurements[i].ceiling || !bench->only || !strcmp(bench->only, rows[measurements[i].figure].key))
+			measurements[i].measure(bench);
+}
+
+/* --- sign-ins --- */
+
+static void sign_in_round(struct bench *bench)
+{
+	const struct ceiling_time time = { .measure_ms = bench->plan.sign_in_ms };
+	struct scene scene = { .subject = &bench->gateway, .path = bench->plain_flow };
+	struct stream stream = { .script = script_sign_in, .data = &scene, .connections = 3, .addresses_apart = true };
+	const struct load load = { .port = bench->gateway.port, .server = bench->gateway.process, .warm_ms = 200, .measure_ms = bench->plan.sign_in_ms };
+	struct work work = run_apart(SERVER_CPU, ceiling_argon2, &time);
+	struct load_result result = load_run(&load, &stream, 1);
+	complain("sign-in", &stream);
+	bench->hashes_per_s = 1e6 / work_cpu_us(&work);
+	rows[SIGN_IN].rate = (double)stream.operations / result.seconds;
+	row_add(&rows[SIGN_IN], (double)result.cpu_ns / 1000 / (double)MAX(stream.operations, 1), work_cpu_us(&work));
+}
+
+/* A page with its form, and the request that posts a wrong password to it. */
+static GString *flood_page(const struct bench *bench, unsigned number)
+{
+	struct answer answer;
+	g_autofree char *first = NULL, *second = NULL;
+	g_autoptr(GString) request = g_string_new(NULL);
+	put_get(request, &bench->gateway, bench->plain_flow, NULL);
+	talk(bench->gateway.port, request, &answer, &first);
+	g_autofree char *path = location_path(&answer), *cookie = cookie_pair(&answer);
+	g_string_truncate(request, 0);
+	put_get(request, &bench->gateway, path, cookie);
+	talk(bench->gateway.port, request, &answer, &second);
+	g_autofree char *token = form_token(&answer), *form = g_strdup_printf("form_token=%s&username=nobody%u&password=a+wrong+password", token, number);
+	GString *post = g_string_new(NULL);
+	put_form(post, &bench->gateway, path, NULL, cookie, form);
+	return post;
+}
+
+enum flood_stream { INTROSPECTIONS, EXCHANGES, SIGN_INS, FLOOD_STREAMS };
+
+static struct load_result flood_load(const struct bench *bench, struct stream *streams, size_t count)
+{
+	const struct load load = { .port = bench->gateway.port, .server = bench->gateway.process, .warm_ms = 500, .measure_ms = bench->plan.flood_ms };
+	return load_run(&load, streams, count);
+}
+
+static double p99(const struct stream *streams)
+{
+	return histogram_ms(&streams[INTROSPECTIONS].time, 0.99);
+}
+
+static void note_flood(const struct bench *bench, const struct stream *streams, double seconds)
+{
+	const struct stream *sign_ins = &streams[SIGN_INS], *exchanges = &streams[EXCHANGES], *introspections = &streams[INTROSPECTIONS];
+	double offered = (double)(sign_ins->operations + sign_ins->sheds + sign_ins->failures);
+	row_add(&rows[FLOOD_ERRORS], (double)(introspections->failures + introspections->sheds), 0);
+	row_add(&rows[FLOOD_EXCHANGES], (double)(exchanges->failures + exchanges->sheds), 0);
+	row_add(&rows[FLOOD_SHED_TIME], histogram_ms(&sign_ins->shed_time, 0.99), 0);
+	row_add(&rows[FLOOD_SHED_COST], offered > 0 ? 100 * (double)sign_ins->sheds / offered : 0, 0);
+	row_add(&rows[FLOOD_HASHES], (double)sign_ins->operations / seconds, bench->hashes_per_s);
+	rows[FLOOD_SHED_TIME].rate = (double)sign_ins->sheds / seconds;
+	rows[FLOOD_P99].rate = (double)introspections->operations / seconds;
+	rows[FLOOD_EXCHANGES].rate = (double)exchanges->operations / seconds;
+	fprintf(stderr, "bench: flood: introspection p50 %.2f p99 %.2f max %.1f ms; exchange p50 %.1f p99 %.1f ms; answered sign-ins p50 %.0f p99 %.0f ms; "
+		"shed p50 %.1f p99 %.1f max %.1f ms\n", histogram_ms(&introspections->time, 0.5), p99(streams), (double)introspections->time.max_ns / 1e6,
+		histogram_ms(&exchanges->time, 0.5), histogram_ms(&exchanges->time, 0.99), histogram_ms(&sign_ins->time, 0.5), histogram_ms(&sign_ins->time, 0.99),
+		histogram_ms(&sign_ins->shed_time, 0.5), histogram_ms(&sign_ins->shed_time, 0.99), (double)sign_ins->shed_time.max_ns / 1e6);
+}
+
+/* Fixed arrival rates: introspections and exchanges alone, then the same with sign-ins at ten times what the hashes allow. */
+static void flood(struct bench *bench)
+{
+	g_autoptr(GPtrArray) pages = g_ptr_array_new(), pool = g_ptr_array_new_with_free_func(g_free);
+	const struct scene introspection = { .request = bench->introspection, .expected = 200 };
+	struct scene exchange = { .subject = &bench->gateway, .pool = pool, .client = "keeping" }, sign_in = { .subject = &bench->gateway, .pages = pages };
+	for (unsigned i = 0; i < FLOOD_PAGES; i++)
+		g_ptr_array_add(pages, flood_page(bench, i));
+	/* Codes live for a minute. */
+	while (pool->len < 50 * (unsigned)(2 * bench->plan.flood_ms / 1000 + 2))
+		collect(bench, pool, bench->plain_flow, 300);
+	struct stream plan[FLOOD_STREAMS] = {
+		[INTROSPECTIONS] = { .script = script_same, .data = &introspection, .connections = VISITORS, .rate = 1000 },
+		[EXCHANGES] = { .script = script_exchange, .data = &exchange, .connections = VISITORS, .rate = 50 },
+		[SIGN_INS] = { .script = script_flood, .data = &sign_in, .connections = 400, .rate = 10 * bench->hashes_per_s, .addresses_apart = true },
+	};
+	g_autofree struct stream *idle = g_memdup2(plan, sizeof plan), *busy = g_memdup2(plan, sizeof plan);
+	flood_load(bench, idle, SIGN_INS);
+	struct load_result result = flood_load(bench, busy, FLOOD_STREAMS);
+	row_add(&rows[FLOOD_P99], p99(busy), p99(idle));
+	note_flood(bench, busy, result.seconds);
+	for (unsigned i = 0; i < pages->len; i++)
+		g_string_free(pages->pdata[i], TRUE);
+}
+
+/* --- starts and memory --- */
+
+static void start_gateway(struct bench *bench)
+{
+	double ms = subject_start(&bench->gateway, SERVER_CPU);
+	row_add(&rows[START], ms, 0);
+}
+
+static double resident_mb(const struct bench *bench)
+{
+	return (double)subject_resident(&bench->gateway) / 1024;
+}
+
+static void introspect_once(const struct bench *bench, const char *token)
+{
+	g_autofree char *form = g_strconcat("token=", token, NULL);
+	g_autoptr(GString) request = g_string_new(NULL);
+	put_form(request, &bench->gateway, TENANT "/introspect", "service", NULL, form);
+	answer_size(bench, request, "\"active\":true");
+}
+
+/* On a gateway just started: what one token more in its memory costs. The first ones also pay for what is made once. */
+static void memory(struct bench *bench)
+{
+	g_autoptr(GPtrArray) tokens = g_ptr_array_new_with_free_func(g_free);
+	for (unsigned i = 0; i < TOKENS + 100; i++)
+		g_ptr_array_add(tokens, client_token(&bench->gateway, "service"));
+	subject_stop(&bench->gateway);
+	start_gateway(bench);
+	row_add(&rows[RESIDENT], resident_mb(bench), 0);
+	for (unsigned i = 0; i < 100; i++)
+		introspect_once(bench, tokens->pdata[i]);
+	double before = resident_mb(bench);
+	for (unsigned i = 100; i < tokens->len; i++)
+		introspect_once(bench, tokens->pdata[i]);
+	row_add(&rows[RESIDENT_TOKEN], (resident_mb(bench) - before) * 1024 / TOKENS, 0);
+}
+
+/* --- all of it --- */
+
+static void prepare(struct bench *bench, const char *program, const char *where)
+{
+	subject_prepare(&bench->gateway, program, where);
+	subject_start(&bench->gateway, SERVER_CPU); /* the first start makes the tenant's files; it is not counted */
+	for (unsigned i = 0; i < bench->plan.starts; i++) {
+		subject_stop(&bench->gateway);
+		start_gateway(bench);
+	}
+	fprintf(stderr, "bench: the gateway is process %d\n", (int)bench->gateway.process);
+	bench->hello_port = free_port();
+	bench->hello = hello_start(bench->hello_port, SERVER_CPU);
+	bench->session = sign_in(&bench->gateway);
+	bench->plain_flow = authorize_path("keeping", "api.read offline_access");
+	bench->rotating_flow = authorize_path("rotating", "api.read offline_access");
+	bench->openid_flow = authorize_path("rotating", "openid profile api.read");
+	g_autofree char *token = client_token(&bench->gateway, "service"), *form = g_strconcat("token=", token, NULL);
+	bench->introspection = g_string_new(NULL);
+	put_form(bench->introspection, &bench->gateway, TENANT "/introspect", "service", NULL, form);
+	bench->credentials = g_string_new(NULL);
+	put_form(bench->credentials, &bench->gateway, TENANT "/token", "service", NULL, "grant_type=client_credentials");
+}
+
+static void finish(struct bench *bench)
+{
+	subject_stop(&bench->gateway);
+	kill(bench->hello, SIGKILL);
+	waitpid(bench->hello, NULL, 0);
+	subject_clear(&bench->gateway);
+	g_string_free(bench->introspection, TRUE);
+	g_string_free(bench->credentials, TRUE);
+	g_free(bench->session);
+	g_free(bench->plain_flow);
+	g_free(bench->openid_flow);
+	g_free(bench->rotating_flow);
+}
+
+static bool wants(const struct bench *bench, const char *part)
+{
+	return !bench->only || !strcmp(bench->only, part);
+}
+
+static void run_rest(struct bench *bench)
+{
+	for (unsigned i = 0; (wants(bench, "sign_in") || wants(bench, "flood")) && i < bench->plan.sign_in_rounds; i++)
+		sign_in_round(bench);
+	if (wants(bench, "sign_in"))
+		row_add(&rows[RESIDENT_BLOCKS], resident_mb(bench), 0);
+	if (wants(bench, "flood"))
+		flood(bench);
+	if (wants(bench, "memory"))
+		memory(bench);
+}
+
+static bool all_good(void)
+{
+	bool good = true;
+	for (size_t i = 0; i < FIGURES; i++)
+		good = good && row_good(&rows[i]);
+	return good;
+}
+
+/* Exit status: 0 when every target was reached, 1 when one was not, 2 for wrong usage. */
+int main(int argc, char **argv)
+{
+	gboolean is_quick = FALSE, json = FALSE;
+	int rounds = 0, measure_ms = 0;
+	g_autofree char *program = NULL, *where = NULL, *only = NULL;
+	const GOptionEntry entries[] = {
+		{ "quick", 'q', 0, G_OPTION_ARG_NONE, &is_quick, "About twenty seconds instead of about three minutes", NULL },
+		{ "json", 0, 0, G_OPTION_ARG_NONE, &json, "Print an array of objects", NULL },
+		{ "only", 0, 0, G_OPTION_ARG_STRING, &only, "One figure and the ceilings (a name of --json; sign_in, flood, memory)", "NAME" },
+		{ "rounds", 0, 0, G_OPTION_ARG_INT, &rounds, "How often everything is measured", "N" },
+		{ "measure", 0, 0, G_OPTION_ARG_INT, &measure_ms, "How long each time", "MS" },
+		{ "gateway", 0, 0, G_OPTION_ARG_FILENAME, &program, "The program under test", "FILE" },
+		{ "folder", 0, 0, G_OPTION_ARG_FILENAME, &where, "Where its data goes; the disk there is the one measured", "FOLDER" },
+		{ NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL } };
+	g_autoptr(GOptionContext) context = g_option_context_new(NULL);
+	g_autoptr(GError) error = NULL;
+	g_option_context_add_main_entries(context, entries, NULL);
+	if (!g_option_context_parse(context, &argc, &argv, &error) || argc != 1 || !program || !where) {
+		fprintf(stderr, "bench: %s\n", error ? error->message : "--gateway FILE and --folder FOLDER are needed");
+		return 2;
+	}
+	struct bench bench = { .plan = is_quick ? quick : full, .only = only };
+	if (rounds > 0)
+		bench.plan.rounds = MIN((unsigned)rounds, ROUNDS_MAX);
+	if (measure_ms > 0)
+		bench.plan.measure_ms = measure_ms;
+	pin(LOAD_CPU);
+	prepare(&bench, program, where);
+	for (unsigned i = 0; i < bench.plan.rounds; i++)
+		round_run(&bench);
+	run_rest(&bench);
+	finish(&bench);
+	report_print(rows, FIGURES, json);
+	return all_good() ? 0 : 1;
+}
