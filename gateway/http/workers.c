@@ -42,11 +42,14 @@ bool workers_offer(struct workers *workers, struct request *request)
 		peer_deadline(request->peer, NEVER_MS);
 		MHD_suspend_connection(request->connection);
 		workers->queue[(workers->head + workers->queued++) % workers->room] = request;
-		pthread_cond_signal(&workers->work);
-		if (workers->queued > workers->idle && workers->clock_sleeps)
-			pthread_cond_signal(&workers->clock);
 	}
+	bool clock = taken && workers->queued > workers->idle && workers->clock_sleeps;
 	pthread_mutex_unlock(&workers->lock);
+	/* Not under the lock, which the one woken would only wait for. */
+	if (taken)
+		pthread_cond_signal(&workers->work);
+	if (clock)
+		pthread_cond_signal(&workers->clock);
 	return taken;
 }
 

@@ -2,6 +2,7 @@
  * page cannot sign people out (SECURITY SE-9). The redirect afterwards is one the application registered, to the letter.
  */
 #include "base/encoding.h"
+#include "base/url.h"
 #include "crypto/compare.h"
 #include "gateway/call/browser.h"
 #include "gateway/call/cookies.h"
@@ -120,21 +121,29 @@ static void end_session(struct logout *logout, const char *return_url)
 	reply_redirect(call->reply, 303, return_url);
 }
 
-/* The confirmation posts the same parameters again, with the form's token. */
-static void ask(struct logout *logout)
+/* What goes with the browser when it is sent to /logout again. The hint names the client, and proves no more than before. */
+static const char *const carried[] = { "id_token_hint", "client_id", "post_logout_redirect_uri", "state", "ui_locales" };
+
+/* /logout with these parameters of the request; caller frees. */
+static char *logout_url(struct call *call, const struct form *form)
 {
 	g_autoptr(GString) query = g_string_new(NULL);
-	static const char *const carried[] = { "client_id", "post_logout_redirect_uri", "state", "ui_locales" };
 	for (size_t i = 0; i < G_N_ELEMENTS(carried); i++)
-		if (form_value(logout->form, carried[i]))
-			form_append(query, carried[i], form_value(logout->form, carried[i]));
-	if (logout->client && !form_value(logout->form, "client_id"))
-		form_append(query, "client_id", logout->client->client_id);
-	g_autofree char *base = call_url(logout->call, "/logout"), *action = g_strconcat(base, query->len ? "?" : "", query->str, NULL);
+		form_append(query, carried[i], form_value(form, carried[i]));
+	g_autofree char *base = call_url(call, "/logout");
+	return g_strconcat(base, query->len ? "?" : "", query->str, NULL);
+}
+
+/* The form's redirect may end at the application: the policy must name its origin, since Chromium holds redirects to form-action. */
+static void ask(struct logout *logout, const char *return_url)
+{
+	g_autoptr(url_t) url = url_parse(return_url, NULL);
+	g_autofree char *origin = url ? url_origin(url) : NULL;
+	g_autofree char *action = logout_url(logout->call, logout->form);
 	g_autofree char *token = form_token(logout);
 	struct page_sign_out facts = { .frame = call_frame(logout->call), .action = action, .form_token = token,
 		.account_name = logout->account.name ? logout->account.name : logout->account.username };
-	call_page(logout->call, 200, page_sign_out(&facts), NULL);
+	call_page(logout->call, 200, page_sign_out(&facts), origin);
 }
 
 static void proceed(struct logout *logout)
@@ -153,15 +162,27 @@ static void proceed(struct logout *logout)
 	} else if (logout->hint_names_session || confirmed(logout)) {
 		end_session(logout, return_url);
 	} else {
-		ask(logout);
+		ask(logout, return_url);
 	}
+}
+
+/* An application's page may POST (section 2): such a cross-site request carries no SameSite=Lax cookie, so the browser is sent here again by GET. */
+static void send_again(struct call *call, const struct form *form)
+{
+	g_autofree char *url = logout_url(call, form);
+	reply_redirect(call->reply, 303, url);
 }
 
 void logout_endpoint(struct call *call)
 {
 	GError *error = NULL;
 	struct logout logout = { .call = call };
-	bool from_our_form = request_form(call->request) && form_value(request_form(call->request), "form_token");
+	const struct form *posted = request_form(call->request);
+	bool from_our_form = posted && form_value(posted, "form_token");
+	if (posted && !from_our_form) {
+		send_again(call, posted);
+		return;
+	}
 	logout.form = from_our_form ? request_query(call->request) : call_parameters(call);
 	if (!logout.form) {
 		if (from_our_form)

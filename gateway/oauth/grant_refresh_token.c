@@ -55,12 +55,19 @@ static bool rotate(struct unit *unit, struct refresh *refresh, struct refresh_to
 	return insert_successor(unit, refresh, token, error) && refresh_update(unit, refresh->call->tenant->id, token, error);
 }
 
-/* The answer was lost: the unused successor goes, another takes its place. rotated_ms stays, so the grace is not prolonged. */
+/* The answer was lost: another successor takes the place of the unused one. rotated_ms stays, so the grace is not prolonged. The replaced one stays too, as an
+ * old token without grace: should the answer not have been lost but stolen, whoever shows it revokes the family. */
 static bool retry(struct unit *unit, struct refresh *refresh, struct refresh_token *token, GError **error)
 {
 	const char *tenant = refresh->call->tenant->id;
-	return refresh_remove(unit, tenant, token->successor, error) && insert_successor(unit, refresh, token, error)
-		&& refresh_update(unit, tenant, token, error);
+	g_auto(refresh_token_t) replaced = { 0 };
+	enum found found = refresh_find(unit, tenant, token->successor, &replaced, error);
+	if (found == BROKEN || !insert_successor(unit, refresh, token, error) || !refresh_update(unit, tenant, token, error))
+		return false;
+	replaced.used_ms = request_time_ms(refresh->call->request);
+	replaced.rotated_ms = replaced.used_ms - GRACE_MS - 1;
+	memcpy(replaced.successor, token->successor, sizeof replaced.successor);
+	return found == MISSING || refresh_update(unit, tenant, &replaced, error);
 }
 
 static bool keep(struct unit *unit, struct refresh *refresh, struct refresh_token *token, GError **error)

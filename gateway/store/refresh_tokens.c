@@ -7,7 +7,6 @@ static const char insert_sql[] = "INSERT INTO refresh_token (tenant, " COLUMNS "
 static const char find_sql[] = "SELECT " COLUMNS " FROM refresh_token WHERE tenant = $1 AND digest = $2";
 static const char update_sql[] =
 	"UPDATE refresh_token SET successor = $3, idle_expires_ms = $4, rotated_ms = $5, used_ms = $6 WHERE tenant = $1 AND digest = $2";
-static const char delete_sql[] = "DELETE FROM refresh_token WHERE tenant = $1 AND digest = $2";
 
 static bool record_from_row(struct unit *unit G_GNUC_UNUSED, cursor_t *cursor, const char *tenant G_GNUC_UNUSED, void *record, GError **error)
 {
@@ -50,9 +49,4 @@ bool refresh_update(struct unit *unit, const char *tenant, const struct refresh_
 	return unit_run_one(unit, "refresh token", error, update_sql,
 	                    VALUES(value_text(tenant), value_digest(token->digest), value_digest(token->successor), value_integer(token->idle_expires_ms),
 	                           value_integer(token->rotated_ms), value_integer(token->used_ms)));
-}
-
-bool refresh_remove(struct unit *unit, const char *tenant, const uint8_t digest[DIGEST_SIZE], GError **error)
-{
-	return unit_run(unit, NULL, error, delete_sql, VALUES(value_text(tenant), value_digest(digest)));
 }

@@ -138,7 +138,6 @@ bool refresh_insert(struct unit *unit, const char *tenant, const struct refresh_
 enum found refresh_find(struct unit *unit, const char *tenant, const uint8_t digest[DIGEST_SIZE], struct refresh_token *ret, GError **error);
 /* Extends or marks rotated: writes idle_expires_ms, rotated_ms, successor, used_ms. */
 bool refresh_update(struct unit *unit, const char *tenant, const struct refresh_token *token, GError **error);
-bool refresh_remove(struct unit *unit, const char *tenant, const uint8_t digest[DIGEST_SIZE], GError **error);
 bool access_insert(struct unit *unit, const char *tenant, const struct access_token *token, GError **error);
 enum found access_find(struct unit *unit, const char *tenant, const uint8_t digest[DIGEST_SIZE], struct access_token *ret, GError **error);
 bool access_revoke(struct unit *unit, const char *tenant, const uint8_t digest[DIGEST_SIZE], int64_t now_ms, GError **error);

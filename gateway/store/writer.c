@@ -5,13 +5,15 @@
  *      +-- the waiter's deadline, or the store closes: withdrawn, and never run
  *
  * The lock is taken before any request is: while another process writes, requests stay in the queue, where their waiters may withdraw them. A request
- * that was taken is always answered. A waiter sleeps on a condition of its own, so that a commit wakes exactly those it made durable.
+ * that was taken is always answered. A waiter sleeps on a semaphore of its own: a commit wakes exactly those it made durable, and none of them needs the
+ * queue's lock to go on.
  */
 #include "gateway/store/writer.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <time.h>
@@ -26,10 +28,11 @@ struct request {
 	void *data;
 	GDestroyNotify release; /* with `later` only */
 	bool later;             /* nobody waits: the writer frees it */
-	bool done, good;
+	atomic_bool done;       /* set last: from then on the waiter may leave, and the request with it */
+	bool good;
 	GError *error;
 	int64_t queued_ms;
-	pthread_cond_t finished;
+	sem_t finished;
 	struct request *next;
 };
 
@@ -161,9 +164,8 @@ static void request_finish(struct writer *writer, struct request *request)
 	if (!request->good)
 		atomic_fetch_add(&writer->failures, 1);
 	if (!request->later) {
-		/* Under the lock: once it is released the waiter may leave, and the request with it. */
-		request->done = true;
-		pthread_cond_signal(&request->finished);
+		atomic_store(&request->done, true);
+		sem_post(&request->finished);
 		return;
 	}
 	if (!request->good)
@@ -230,9 +232,9 @@ static void *writer_loop(void *data)
 		size_t count = group_take(writer, group);
 		pthread_mutex_unlock(&writer->lock);
 		group_run(writer, group, count);
-		pthread_mutex_lock(&writer->lock);
 		for (size_t i = 0; i < count; i++)
 			request_finish(writer, group[i]);
+		pthread_mutex_lock(&writer->lock);
 	}
 	pthread_mutex_unlock(&writer->lock);
 	return NULL;
@@ -266,33 +268,46 @@ void writer_free(struct writer *writer)
 	g_free(writer);
 }
 
-/* Waits for the answer; past the deadline the request is withdrawn if it still waits. Called with the lock held. */
+/* Sleeps until the answer is there. False at the deadline. */
+static bool answer_sleep(struct request *request, const struct timespec *deadline)
+{
+	int outcome;
+	do
+		outcome = sem_clockwait(&request->finished, CLOCK_MONOTONIC, deadline);
+	while (outcome != 0 && errno == EINTR);
+	return outcome == 0;
+}
+
+/* Past the deadline the request is withdrawn if it still waits. False: it was, and never runs. */
 static bool answer_await(struct writer *writer, struct request *request)
 {
 	struct timespec until = time_at(request->queued_ms + writer->options.wait_ms);
-	while (!request->done)
-		if (pthread_cond_timedwait(&request->finished, &writer->lock, &until) == ETIMEDOUT && !request->done) {
-			if (queue_withdraw(writer, request))
-				return false;
-			/* Taken: the answer is on its way, and only it says whether the transaction holds. */
-			while (!request->done)
-				pthread_cond_wait(&request->finished, &writer->lock);
-		}
-	return true;
+	bool answered = answer_sleep(request, &until);
+	if (!answered) {
+		pthread_mutex_lock(&writer->lock);
+		bool withdrawn = queue_withdraw(writer, request);
+		pthread_mutex_unlock(&writer->lock);
+		if (withdrawn)
+			return false;
+	}
+	/* Taken: the answer is on its way, and only it says whether the transaction holds. */
+	while (!answered)
+		answered = sem_wait(&request->finished) == 0;
+	return atomic_load(&request->done);
 }
 
 bool writer_run(struct writer *writer, bool (*work)(struct unit *unit, void *data, GError **error), void *data, GError **error)
 {
 	struct request request = { .work = work, .data = data };
-	condition_init(&request.finished);
+	sem_init(&request.finished, 0, 0);
 	pthread_mutex_lock(&writer->lock);
 	queue_push(writer, &request);
+	pthread_mutex_unlock(&writer->lock);
 	if (!answer_await(writer, &request)) {
 		fail(&request.error, ERROR_UNAVAILABLE, "the store's writer did not come to it within %" G_GINT64_FORMAT " ms", writer->options.wait_ms);
 		atomic_fetch_add(&writer->failures, 1);
 	}
-	pthread_mutex_unlock(&writer->lock);
-	pthread_cond_destroy(&request.finished);
+	sem_destroy(&request.finished);
 	if (request.error)
 		g_propagate_error(error, request.error);
 	return request.good;
