@@ -178,3 +178,34 @@ const struct source *source_named(const struct source_list *list, const char *na
 			return &list->sources[i];
 	return NULL;
 }
+
+static enum reason reason_of_verdict(enum verdict verdict)
+{
+	switch (verdict) {
+	case VERDICT_OK:
+		return REASON_OK;
+	case VERDICT_VIOLATION:
+	case VERDICT_MORE:
+		return REASON_PROVIDER_VIOLATION;
+	case VERDICT_UNKNOWN:
+		return REASON_UNKNOWN_ACCOUNT;
+	case VERDICT_MISMATCH:
+		return REASON_WRONG_PASSWORD;
+	case VERDICT_DISABLED:
+		return REASON_ACCOUNT_DISABLED;
+	case VERDICT_EXPIRED:
+		return REASON_PASSWORD_EXPIRED;
+	case VERDICT_REFUSED:
+		return REASON_PROVIDER_REFUSED;
+	case VERDICT_UNAVAILABLE:
+		return REASON_PROVIDER_UNAVAILABLE;
+	}
+	return REASON_PROVIDER_VIOLATION;
+}
+
+enum reason source_reason(const struct provider_answer *answer)
+{
+	if (answer->verdict == VERDICT_OK)
+		return answer->identity ? REASON_OK : REASON_PROVIDER_VIOLATION;
+	return answer->reason ? answer->reason : reason_of_verdict(answer->verdict);
+}

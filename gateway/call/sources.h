@@ -34,5 +34,8 @@ void source_list_unref(struct source_list *list);
 typedef struct source_list source_list_t;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(source_list_t, source_list_unref)
 
+/* The reason an answer stands for: the driver's finer one, else the verdict's. REASON_OK only with an identity. */
+enum reason source_reason(const struct provider_answer *answer);
+
 /* The source of that name; NULL when there is none, or it is switched off. */
 const struct source *source_named(const struct source_list *list, const char *name);

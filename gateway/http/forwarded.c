@@ -82,7 +82,7 @@ static void note(const struct request *request, const char *why, const struct ho
 {
 	struct proxies *proxies = request->peer->server->proxies;
 	int64_t now_ms = clock_monotonic_ms(), noted_ms = atomic_load(&proxies->noted_ms);
-	if ((false) || !atomic_compare_exchange_strong(&proxies->noted_ms, &noted_ms, now_ms))
+	if ((noted_ms && now_ms - noted_ms < NOTE_EVERY_MS) || !atomic_compare_exchange_strong(&proxies->noted_ms, &noted_ms, now_ms))
 		return;
 	g_autofree char *seen = hop && hop->text ? g_strndup(hop->text, MIN(hop->length, SEEN_MAX)) : NULL;
 	log_line(LOG_LEVEL_WARNING, "http.forwarded", "peer", peer_address(request->peer), "detail", why, "seen", seen, NULL);

@@ -77,14 +77,13 @@ static bool still_good(struct unit *unit, struct login *login, GError **error)
 	const char *tenant = login->call->tenant->id;
 	g_auto(session_t) session = { 0 };
 	g_auto(account_t) account = { 0 };
-	g_autoptr(client_t) client = NULL;
 	enum found signed_in = session_find(unit, tenant, login->session.digest, &session, error);
 	enum found known = signed_in == FOUND ? account_find(unit, tenant, session.account, &account, error) : signed_in;
-	enum found registered = known == FOUND ? client_find(unit, tenant, login->client->client_id, &client, error) : known;
+	enum found registered = known == FOUND ? client_still(unit, tenant, login->client->client_id, login->client->incarnation, error) : known;
 	if (registered == BROKEN)
 		return false;
 	bool good = registered == FOUND && !session.ended_ms && !account.disabled && strcmp(account.id, login->account.id) == 0
-		&& account.credentials_changed_ms <= session.auth_time_ms && strcmp(client->incarnation, login->client->incarnation) == 0;
+		&& account.credentials_changed_ms <= session.auth_time_ms;
 	return good || fail(error, ERROR_FLOW_EXPIRED, "the session, account or client ended while the code was being made");
 }
 

@@ -23,38 +23,12 @@ struct settling {
 	enum reason reason;
 };
 
-static enum reason reason_of_verdict(enum verdict verdict)
-{
-	switch (verdict) {
-	case VERDICT_OK:
-		return REASON_OK;
-	case VERDICT_VIOLATION:
-	case VERDICT_MORE:
-		return REASON_PROVIDER_VIOLATION;
-	case VERDICT_UNKNOWN:
-		return REASON_UNKNOWN_ACCOUNT;
-	case VERDICT_MISMATCH:
-		return REASON_WRONG_PASSWORD;
-	case VERDICT_DISABLED:
-		return REASON_ACCOUNT_DISABLED;
-	case VERDICT_EXPIRED:
-		return REASON_PASSWORD_EXPIRED;
-	case VERDICT_REFUSED:
-		return REASON_PROVIDER_REFUSED;
-	case VERDICT_UNAVAILABLE:
-		return REASON_PROVIDER_UNAVAILABLE;
-	}
-	return REASON_PROVIDER_VIOLATION;
-}
-
 /* The verdict first, then the throttle: a right password on a locked account is still refused, and the log says it was the lock. */
 static enum reason judge(const struct settling *settling)
 {
 	if (settling->attempt->throttled != REASON_OK)
 		return settling->attempt->throttled;
-	if (settling->answer->verdict != VERDICT_OK)
-		return settling->answer->reason ? settling->answer->reason : reason_of_verdict(settling->answer->verdict);
-	return settling->answer->identity ? REASON_OK : REASON_PROVIDER_VIOLATION;
+	return source_reason(settling->answer);
 }
 
 /* The password that was looked at must be the one that still stands: while a hash takes its time an administrator may have set another. */
@@ -142,7 +116,7 @@ static bool write_record(struct unit *unit, struct settling *settling, GError **
 	g_autoptr(json_t) detail = NULL;
 	struct audit_facts facts = call_facts(call, EVENT_LOGIN, settling->reason, &detail);
 	facts.username = settling->attempt->username;
-	facts.account = settling->attempt->account[0] ? settling->attempt->account : NULL;
+	facts.account = settling->attempt->account.id[0] ? settling->attempt->account.id : NULL;
 	facts.provider = settling->attempt->source ? settling->attempt->source->name : NULL;
 	if (settling->reason == REASON_OK) {
 		facts.account = settling->account.id;
@@ -195,7 +169,7 @@ static void take_over(struct settling *settling, const char *cookie)
 	settling->session = (struct session){ 0 };
 	settling->account = (struct account){ 0 };
 	call_cookie_set(login->call, COOKIE_SESSION, cookie, 0);
-	device_remember(login->call, login->account.id);
+	device_remember(login->call, &login->account);
 }
 
 enum reason login_settle(struct login *login, const struct attempt *attempt, const struct provider_answer *answer, GError **error)

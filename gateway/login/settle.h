@@ -8,7 +8,7 @@
 struct attempt {
 	const char *username;        /* as typed */
 	char *login_key;             /* NULL: cannot be a name */
-	char account[IDENTIFIER_SIZE]; /* the account the name leads to, "" for none */
+	struct account account;        /* the account the name leads to, its id "" for none */
 	const struct source *source;   /* who answered; NULL: nobody was asked */
 	char *stored;                /* the password hash that was lent, NULL: none */
 	struct buckets buckets;

@@ -47,8 +47,8 @@ static bool lend_credential(void *data, const char *login_key, struct credential
 	g_auto(account_t) account = { 0 };
 	g_autofree char *stored = NULL;
 	(void)login_key; /* the name was looked up when the attempt was counted */
-	if (!unit || account_find(unit, tenant, attempt->account, &account, error) == BROKEN
-	    || credential_find(unit, tenant, attempt->account, &stored, error) == BROKEN)
+	if (!unit || account_find(unit, tenant, attempt->account.id, &account, error) == BROKEN
+	    || credential_find(unit, tenant, attempt->account.id, &stored, error) == BROKEN)
 		return false;
 	if (attempt->throttled != REASON_OK || !account.id[0])
 		return true;
@@ -105,13 +105,9 @@ static void ask_sources(struct call *call, const struct source_list *list, struc
 
 static bool find_account(struct call *call, struct attempt *attempt, GError **error)
 {
-	g_auto(account_t) account = { 0 };
 	struct unit *unit = store_reader(call->gateway->store, error);
 	attempt->login_key = text_login_key(attempt->username);
-	enum found found = unit ? account_find_login(unit, call->tenant->id, attempt->login_key ? attempt->login_key : "", &account, error) : BROKEN;
-	if (found == FOUND)
-		memcpy(attempt->account, account.id, sizeof attempt->account);
-	return found != BROKEN;
+	return unit && account_find_login(unit, call->tenant->id, attempt->login_key ? attempt->login_key : "", &attempt->account, error) != BROKEN;
 }
 
 static bool is_busy(enum reason reason)
@@ -154,7 +150,7 @@ static void receive_attempt(struct login *login, struct attempt *attempt)
 	GError *error = NULL;
 	enum found locked = BROKEN;
 	if (find_account(call, attempt, &error)) {
-		attempt->buckets = buckets_of(call, attempt->account, attempt->login_key);
+		attempt->buckets = buckets_of(call, &attempt->account, attempt->login_key);
 		locked = buckets_address_locked(call, &attempt->buckets, &error);
 	}
 	switch (locked) {
@@ -194,6 +190,7 @@ static void post_sign_in(struct login *login)
 	password_hasher_leave(login->call->gateway->hasher);
 	g_free(attempt.login_key);
 	g_free(attempt.stored);
+	account_clear(&attempt.account);
 }
 
 /* A person who comes by himself: a flow without an application, which ends at /account. */

@@ -22,12 +22,13 @@ static void bucket(struct call *call, const char *kind, const char *value, uint8
 
 /* --- known devices: cookie "<account>.<random>.<mac>" --- */
 
-static char *device_mac(struct call *call, const char *account, const char *random)
+static char *device_mac(struct call *call, const struct account *account, const char *random)
 {
 	uint8_t digest[DIGEST_SIZE], mac[DIGEST_SIZE];
 	struct digest_parts *parts = digest_parts_new("device");
 	digest_parts_add_text(parts, call->tenant->id);
-	digest_parts_add_text(parts, account);
+	digest_parts_add_text(parts, account->id);
+	digest_parts_add_integer(parts, account->credentials_changed_ms);
 	digest_parts_add_text(parts, random);
 	digest_parts_finish(parts, digest);
 	digest_hmac(call->gateway->device_key, DERIVED_KEY_SIZE, digest, sizeof digest, mac);
@@ -35,23 +36,23 @@ static char *device_mac(struct call *call, const char *account, const char *rand
 }
 
 /* The device's random part when this browser proved itself for that account before; caller frees. */
-static char *known_device(struct call *call, const char *account)
+static char *known_device(struct call *call, const struct account *account)
 {
 	const char *cookie = call_cookie_get(call, COOKIE_DEVICE);
 	g_auto(GStrv) parts = cookie && strlen(cookie) < 256 ? g_strsplit(cookie, ".", 4) : NULL;
-	if (!parts || g_strv_length(parts) != 3 || !*account || strcmp(parts[0], account) != 0)
+	if (!parts || g_strv_length(parts) != 3 || !account->id[0] || strcmp(parts[0], account->id) != 0)
 		return NULL;
 	g_autofree char *mac = device_mac(call, account, parts[1]);
 	return secrets_equal(mac, strlen(mac), parts[2], strlen(parts[2])) ? g_strdup(parts[1]) : NULL;
 }
 
-void device_remember(struct call *call, const char *account)
+void device_remember(struct call *call, const struct account *account)
 {
 	char random[IDENTIFIER_SIZE];
 	g_autofree char *known = known_device(call, account);
 	random_identifier(random);
 	g_autofree char *mac = device_mac(call, account, known ? known : random);
-	g_autofree char *value = g_strconcat(account, ".", known ? known : random, ".", mac, NULL);
+	g_autofree char *value = g_strconcat(account->id, ".", known ? known : random, ".", mac, NULL);
 	call_cookie_set(call, COOKIE_DEVICE, value, DEVICE_LIFE_S);
 }
 
@@ -70,17 +71,17 @@ static bool network_of(const char *address, char out[INET6_ADDRSTRLEN])
 	return inet_ntop(AF_INET6, &six, out, INET6_ADDRSTRLEN) != NULL;
 }
 
-struct buckets buckets_of(struct call *call, const char *account, const char *login_key)
+struct buckets buckets_of(struct call *call, const struct account *account, const char *login_key)
 {
 	struct buckets buckets = { 0 };
 	char network[INET6_ADDRSTRLEN];
 	g_autofree char *device = known_device(call, account);
-	g_strlcpy(buckets.account, account, sizeof buckets.account);
-	g_autofree char *device_of_account = device ? g_strconcat(account, ".", device, NULL) : NULL;
+	g_strlcpy(buckets.account, account->id, sizeof buckets.account);
+	g_autofree char *device_of_account = device ? g_strconcat(account->id, ".", device, NULL) : NULL;
 	if (device)
 		bucket(call, "device", device_of_account, buckets.person);
 	else
-		bucket(call, *account ? "account" : "name", *account ? account : login_key, buckets.person);
+		bucket(call, account->id[0] ? "account" : "name", account->id[0] ? account->id : login_key, buckets.person);
 	buckets.has_address = !device && network_of(request_address(call->request), network);
 	if (buckets.has_address)
 		bucket(call, "address", network, buckets.address);

@@ -11,8 +11,8 @@ struct buckets {
 	char account[IDENTIFIER_SIZE]; /* "" for an unknown name */
 };
 
-/* `account` is the account the name led to, "" for none; `login_key` may be NULL for a name that cannot be one. */
-struct buckets buckets_of(struct call *call, const char *account, const char *login_key);
+/* `account` is the account the name led to, its id "" for none; `login_key` may be NULL for a name that cannot be one. */
+struct buckets buckets_of(struct call *call, const struct account *account, const char *login_key);
 /* Whether the address is locked: it is turned away before any work, which tells nothing about accounts. FOUND, MISSING, BROKEN. An address is counted by
  * failures, after the verdict and with ADDRESS_FACTOR times the limit: a company behind one address signs in at nine. */
 enum found buckets_address_locked(struct call *call, const struct buckets *buckets, GError **error);
@@ -25,5 +25,5 @@ bool buckets_forgive(struct unit *unit, struct call *call, const struct buckets 
 bool buckets_blame(struct unit *unit, struct call *call, const struct buckets *buckets, GError **error);
 /* … and an attempt that came to no verdict (no hash slot was free) was nobody's failure. */
 bool buckets_give_back(struct unit *unit, struct call *call, const struct buckets *buckets, GError **error);
-/* Marks this browser as one that signed in to the account. */
-void device_remember(struct call *call, const char *account);
+/* Marks this browser as one that signed in to the account. A change of the password makes every device a stranger again. */
+void device_remember(struct call *call, const struct account *account);

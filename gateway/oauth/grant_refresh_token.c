@@ -1,11 +1,15 @@
 /* refresh_token (RFC 6749 section 6, RFC 9700 section 4.14). What a token shown again means is decided by policies/token.h:refresh_decide, inside the
  * transaction that acts on it, so that a hundred parallel uses leave exactly one live successor.
  *
+ * A person who came from a directory is looked up there first: gone or disabled there is the end of the family here; a directory that does not answer costs
+ * the caller a 503 and nothing else.
+ *
  *   confidential, not rotating: the same token again, its idle time starts anew
  *   rotating: token ─→ successor; the old one may be retried for 30 s while the successor is unused (a lost answer); later it revokes the family
  */
 #include "crypto/opaque_token.h"
 #include "gateway/call/entitlement.h"
+#include "gateway/call/provision.h"
 #include "gateway/oauth/grants.h"
 #include "policies/scope.h"
 
@@ -18,6 +22,9 @@ struct refresh {
 	const struct form *form;
 	const char *scope;               /* as asked, NULL: the grant's */
 	char **resources;
+	struct source_list *sources;     /* of the tenant; NULL until asked */
+	const struct source *source;     /* that the person came from, when it can be asked again; NULL: none */
+	struct provider_answer upstream; /* what it said */
 	struct grant grant;
 	struct account account;
 	char successor[OPAQUE_TOKEN_SIZE];
@@ -32,6 +39,8 @@ static void refresh_clear(struct refresh *refresh)
 	account_clear(&refresh->account);
 	access_clear(&refresh->access);
 	g_strfreev(refresh->resources);
+	provider_answer_clear(&refresh->upstream);
+	source_list_unref(refresh->sources);
 	wipe(refresh->successor, sizeof refresh->successor);
 }
 
@@ -113,6 +122,69 @@ static bool find_facts(struct unit *unit, struct refresh *refresh, const struct 
 	return true;
 }
 
+/* --- the source upstream --- */
+
+/* Whom to ask about, and where: the subject by which the account is linked to the source its grant came from. FOUND fills *ret_link; MISSING: nobody to ask. */
+static enum found find_upstream(struct refresh *refresh, struct link *ret_link, GError **error)
+{
+	const char *tenant = refresh->call->tenant->id;
+	g_auto(refresh_token_t) token = { 0 };
+	g_auto(grant_t) grant = { 0 };
+	struct unit *unit = store_reader(refresh->call->gateway->store, error);
+	enum found found = unit ? refresh_find(unit, tenant, refresh->digest, &token, error) : BROKEN;
+	if (found == FOUND && strcmp(token.client_id, refresh->client->client_id) != 0)
+		return MISSING;
+	if (found == FOUND)
+		found = grant_find(unit, tenant, token.grant, &grant, error);
+	if (found != FOUND || !grant.provider || !(refresh->source = source_named(refresh->sources, grant.provider)) || !refresh->source->driver->refresh)
+		return found == BROKEN ? BROKEN : MISSING;
+	return link_find_account(unit, tenant, grant.provider, grant.account, ret_link, error);
+}
+
+static bool any_refreshes(const struct source_list *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (list->sources[i].driver->refresh)
+			return true;
+	return false;
+}
+
+/* Asks the directory, on this worker and outside any transaction. False with *error: the store or the directory is not there. */
+static bool ask_upstream(struct refresh *refresh, GError **error)
+{
+	struct call *call = refresh->call;
+	struct link link = { 0 };
+	refresh->sources = sources_of(call->gateway->sources, call->tenant, error);
+	if (!refresh->sources)
+		return false;
+	enum found found = any_refreshes(refresh->sources) ? find_upstream(refresh, &link, error) : MISSING;
+	if (found == FOUND)
+		refresh->source->driver->refresh(refresh->source->state, link.subject, request_time_ms(call->request), request_deadline_ms(call->request),
+			&refresh->upstream);
+	else
+		refresh->source = NULL;
+	link_clear(&link);
+	if (found == BROKEN)
+		return false;
+	return !refresh->source || refresh->upstream.verdict != VERDICT_UNAVAILABLE
+		|| fail(error, ERROR_TEMPORARILY_UNAVAILABLE, "the provider %s did not answer", refresh->source->name);
+}
+
+/* What the directory said, taken over inside the transaction. */
+static bool take_upstream(struct unit *unit, struct refresh *refresh, enum reason *ret_reason, GError **error)
+{
+	struct call *call = refresh->call;
+	if (!refresh->source)
+		return true;
+	*ret_reason = source_reason(&refresh->upstream);
+	if (!call_check(call, "source", reason_name(*ret_reason), "still there and enabled", *ret_reason == REASON_OK))
+		return true;
+	return provision_update(unit, call->tenant, refresh->source, refresh->upstream.identity, request_time_ms(call->request),
+		&refresh->account, error);
+}
+
+/* --- width --- */
+
 static bool resources_open(const struct refresh *refresh)
 {
 	char *const *open = refresh->client->resources;
@@ -153,6 +225,11 @@ static bool decide(struct unit *unit, struct refresh *refresh, GError **error)
 	if (!find_facts(unit, refresh, &token, &facts, error))
 		return false;
 	struct refresh_decision decision = refresh_decide(&facts);
+	enum reason upstream = REASON_OK;
+	if (decision.reason == REASON_OK && !take_upstream(unit, refresh, &upstream, error))
+		return false;
+	if (upstream != REASON_OK)
+		decision = (struct refresh_decision){ REFRESH_REVOKE_FAMILY, upstream };
 	refresh->outcome = decision.reason;
 	if (decision.reason == REASON_OK)
 		refresh->outcome = check_width(refresh);
@@ -219,7 +296,7 @@ void grant_refresh_token(struct call *call, const struct client *client, const s
 		return;
 	}
 	digest_sha256(text, strlen(text), refresh.digest);
-	if (!store_write(call->gateway->store, refresh_in_unit, &refresh, &error))
+	if (!ask_upstream(&refresh, &error) || !store_write(call->gateway->store, refresh_in_unit, &refresh, &error))
 		call_fail_error(call, error);
 	else if (refresh.outcome == REASON_SCOPE_REFUSED)
 		call_fail_json(call, ERROR_INVALID_SCOPE, NULL);

@@ -26,10 +26,10 @@ struct known_tokens {
 static void free_live_token(gpointer data)
 {
 	struct live_token *token = data;
-	g_free(token->client_id);
-	g_free(token->scope);
+	g_clear_pointer(&token->client_id, g_ref_string_release);
+	g_clear_pointer(&token->scope, g_ref_string_release);
+	g_clear_pointer(&token->kid, g_ref_string_release);
 	g_free(token->jti);
-	g_free(token->kid);
 	g_strfreev(token->audience);
 	json_decref(token->claims);
 	g_clear_pointer(&token->introspection, g_bytes_unref);

@@ -12,10 +12,11 @@ struct live_token {
 	char grant[IDENTIFIER_SIZE];     /* "" for a client's own token */
 	char account[IDENTIFIER_SIZE];   /* likewise */
 	char incarnation[IDENTIFIER_SIZE]; /* of the client, for a client's own token; "" for a person's */
-	char *client_id, *scope, *jti, *kid; /* kid NULL: opaque */
+	char *client_id, *scope, *kid;   /* GRefStrings, interned: thousands of tokens share them. kid NULL: opaque */
+	char *jti;
 	char **audience;                 /* NULL-closed */
 	int64_t issued_s, expires_s;
-	json_t *claims;
+	json_t *claims;                  /* only until `introspection` is made */
 	GBytes *introspection;           /* the answer, ready */
 };
 

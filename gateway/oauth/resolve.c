@@ -29,8 +29,8 @@ static bool read_claims(struct live_token *token, json_t *claims, const char *is
 	if (!iss || strcmp(iss, issuer) != 0 || !client_id || !jti || !sub || !json_integer_at(claims, "exp", &token->expires_s)
 	    || !json_integer_at(claims, "iat", &token->issued_s))
 		return false;
-	token->client_id = g_strdup(client_id);
-	token->scope = g_strdup(scope ? scope : "");
+	token->client_id = g_ref_string_new_intern(client_id);
+	token->scope = g_ref_string_new_intern(scope ? scope : "");
 	token->jti = g_strdup(jti);
 	if (strlen(jti) < IDENTIFIER_SIZE || (jti[IDENTIFIER_SIZE - 1] != '.' && jti[IDENTIFIER_SIZE - 1] != '~'))
 		return false;
@@ -56,7 +56,7 @@ static struct live_token *read_jwt(struct call *call, const char *text, GError *
 	g_autoptr(live_token_t) token = live_token_new();
 	if (!claims || !read_claims(token, claims, call->tenant->issuer))
 		return NULL;
-	token->kid = g_strdup(jws_key_id(jws));
+	token->kid = g_ref_string_new_intern(jws_key_id(jws));
 	return g_steal_pointer(&token);
 }
 

@@ -4,6 +4,7 @@
 
 #define COLUMNS "client_id, incarnation, settings, created_ms"
 
+static const char still_sql[] = "SELECT 1 FROM client WHERE tenant = $1 AND client_id = $2 AND incarnation = $3";
 /* Replacing keeps the incarnation: only a client made anew is another client. */
 static const char put_sql[] =
 	"INSERT INTO client (tenant, client_id, incarnation, settings, created_ms) VALUES ($1, $2, $3, $4, $5) "
@@ -95,6 +96,12 @@ bool client_remove(struct unit *unit, const char *tenant, const char *client_id,
 enum found client_find(struct unit *unit, const char *tenant, const char *client_id, struct client **ret, GError **error)
 {
 	return record_find(unit, &type, tenant, ret, error, find_sql, VALUES(value_text(tenant), value_text(client_id)));
+}
+
+enum found client_still(struct unit *unit, const char *tenant, const char *client_id, const char *incarnation, GError **error)
+{
+	int64_t one;
+	return unit_integer(unit, &one, error, still_sql, VALUES(value_text(tenant), value_text(client_id), value_text(incarnation)));
 }
 
 struct listing {

@@ -250,7 +250,12 @@ bool store_write(struct store *store, bool (*work)(struct unit *unit, void *data
 
 bool store_write_later(struct store *store, bool (*work)(struct unit *unit, void *data, GError **error), void *data, GDestroyNotify release)
 {
-	return writer_run_later(store->writer, work, data, release);
+	return writer_run_later(store->writer, LATER_NEEDED, work, data, release);
+}
+
+bool store_write_spare(struct store *store, bool (*work)(struct unit *unit, void *data, GError **error), void *data, GDestroyNotify release)
+{
+	return writer_run_later(store->writer, LATER_SPARE, work, data, release);
 }
 
 struct store_figures store_figures(const struct store *store)

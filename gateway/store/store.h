@@ -47,8 +47,10 @@ struct unit *store_reader(struct store *store, GError **error);
  * time (then it never runs), ERROR_INTERNAL when the commit failed (nothing of it holds). */
 bool store_write(struct store *store, bool (*work)(struct unit *unit, void *data, GError **error), void *data, GError **error);
 /* As store_write, without waiting; `data` is freed with `release` afterwards, done or not. For the log of machine-only grants: durable within a second,
- * failures are counted and logged. False when the queue is full. */
+ * failures are counted and logged. False when the queue is full. What is awaited never stands behind it. */
 bool store_write_later(struct store *store, bool (*work)(struct unit *unit, void *data, GError **error), void *data, GDestroyNotify release);
+/* As store_write_later, for what strangers can cause: False when the queue is half full already, so that the other half is left to what was granted. */
+bool store_write_spare(struct store *store, bool (*work)(struct unit *unit, void *data, GError **error), void *data, GDestroyNotify release);
 /* The shared counter: one atomic read. */
 uint64_t store_counter(const struct store *store);
 
@@ -91,6 +93,8 @@ enum found link_find_account(struct unit *unit, const char *tenant, const char *
 bool client_put(struct unit *unit, const char *tenant, const struct client *client, GError **error);       /* secrets included */
 bool client_remove(struct unit *unit, const char *tenant, const char *client_id, int64_t now_ms, GError **error); /* and its grants */
 enum found client_find(struct unit *unit, const char *tenant, const char *client_id, struct client **ret, GError **error);
+/* FOUND when the client of that name is still the one of that incarnation; what it is declared to be is not read. */
+enum found client_still(struct unit *unit, const char *tenant, const char *client_id, const char *incarnation, GError **error);
 bool client_list(struct unit *unit, const char *tenant, bool (*each)(struct client *client, void *data), void *data, GError **error);
 bool resource_put(struct unit *unit, const char *tenant, const struct resource *resource, GError **error);
 bool resource_remove(struct unit *unit, const char *tenant, const char *identifier, GError **error);

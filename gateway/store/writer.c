@@ -7,6 +7,9 @@
  * The lock is taken before any request is: while another process writes, requests stay in the queue, where their waiters may withdraw them. A request
  * that was taken is always answered. A waiter sleeps on a semaphore of its own: a commit wakes exactly those it made durable, and none of them needs the
  * queue's lock to go on.
+ *
+ * There are two queues. What somebody waits for goes first: strangers can fill the other one with records of their refusals, and a sign-in that had to
+ * stand behind those would time out. A group still takes a few of the others each time, so that they cannot be starved either.
  */
 #include "gateway/store/writer.h"
 #include "base/clock.h"
@@ -18,10 +21,13 @@
 #include <string.h>
 #include <time.h>
 
-#define GROUP_MAX 128
+#define GROUP_MAX 128    /* of those that wait; and of the others, where nobody waits */
+#define BESIDE_MAX 32    /* of the others, beside those that wait */
 #define LATER_MAX 8192
+#define SPARE_MAX (LATER_MAX / 2) /* past it, only what must not be left out is still taken */
 #define LATER_WAIT_MS 50 /* how long a transaction nobody waits for may wait for company */
 #define LOCK_TRY_MS 100  /* one try for the lock; then the queue is looked at again */
+#define COMPLAIN_MS 1000 /* failures of what nobody waits for are said at most this often */
 
 struct request {
 	bool (*work)(struct unit *unit, void *data, GError **error);
@@ -36,14 +42,26 @@ struct request {
 	struct request *next;
 };
 
+struct queue {
+	struct request *first, *last;
+	size_t count;
+};
+
+struct group {
+	struct request *requests[GROUP_MAX + BESIDE_MAX];
+	size_t count;
+};
+
 struct writer {
 	struct writer_options options;
 	struct unit unit;
 	pthread_t thread;
+	/* the writer's thread only */
+	uint64_t unsaid; /* failed transactions that nobody was told of yet */
+	int64_t said_ms;
 	pthread_mutex_t lock; /* guards all below */
 	pthread_cond_t work_came;
-	struct request *first, *last;
-	size_t waiting, later; /* of the queue */
+	struct queue waiting, later;
 	bool closing;
 	atomic_uint_fast64_t commits, transactions, failures;
 };
@@ -62,45 +80,38 @@ static void condition_init(pthread_cond_t *condition)
 	pthread_condattr_destroy(&attributes);
 }
 
-static void queue_push(struct writer *writer, struct request *request)
+static void queue_push(struct queue *queue, struct request *request)
 {
 	request->queued_ms = clock_monotonic_ms();
-	*(writer->last ? &writer->last->next : &writer->first) = request;
-	writer->last = request;
-	if (request->later)
-		writer->later++;
-	else
-		writer->waiting++;
-	pthread_cond_signal(&writer->work_came);
+	*(queue->last ? &queue->last->next : &queue->first) = request;
+	queue->last = request;
+	queue->count++;
 }
 
-static struct request *queue_pop(struct writer *writer)
+static struct request *queue_pop(struct queue *queue)
 {
-	struct request *request = writer->first;
+	struct request *request = queue->first;
 	if (!request)
 		return NULL;
-	writer->first = request->next;
-	if (!writer->first)
-		writer->last = NULL;
-	if (request->later)
-		writer->later--;
-	else
-		writer->waiting--;
+	queue->first = request->next;
+	if (!queue->first)
+		queue->last = NULL;
+	queue->count--;
 	request->next = NULL;
 	return request;
 }
 
 /* False when the writer has taken it already. */
-static bool queue_withdraw(struct writer *writer, struct request *request)
+static bool queue_withdraw(struct queue *queue, struct request *request)
 {
 	struct request *before = NULL;
-	for (struct request *at = writer->first; at; before = at, at = at->next) {
+	for (struct request *at = queue->first; at; before = at, at = at->next) {
 		if (at != request)
 			continue;
-		*(before ? &before->next : &writer->first) = at->next;
-		if (writer->last == at)
-			writer->last = before;
-		writer->waiting--;
+		*(before ? &before->next : &queue->first) = at->next;
+		if (queue->last == at)
+			queue->last = before;
+		queue->count--;
 		return true;
 	}
 	return false;
@@ -130,24 +141,25 @@ static bool request_run(struct writer *writer, struct request *request)
 	return driver->control(unit->connection, CONTROL_UNDO, 0, NULL);
 }
 
-static void group_fail(struct request **group, size_t count, const GError *error)
+static void group_fail(struct group *group, const GError *error)
 {
-	for (size_t i = 0; i < count; i++) {
-		if (!group[i]->error)
-			fail(&group[i]->error, ERROR_INTERNAL, "the commit failed, and nothing of it holds: %s", error ? error->message : "the transaction was rolled back");
-		group[i]->good = false;
+	for (size_t i = 0; i < group->count; i++) {
+		struct request *request = group->requests[i];
+		if (!request->error)
+			fail(&request->error, ERROR_INTERNAL, "the commit failed, and nothing of it holds: %s", error ? error->message : "the transaction was rolled back");
+		request->good = false;
 	}
 }
 
 /* Runs the group in the transaction that has begun, and ends it. */
-static void group_run(struct writer *writer, struct request **group, size_t count)
+static void group_run(struct writer *writer, struct group *group)
 {
 	struct unit *unit = &writer->unit;
 	g_autoptr(GError) error = NULL;
 	bool sound = true;
 	unit->changed = false;
-	for (size_t i = 0; sound && i < count; i++)
-		sound = request_run(writer, group[i]);
+	for (size_t i = 0; sound && i < group->count; i++)
+		sound = request_run(writer, group->requests[i]);
 	if (sound && unit->driver->control(unit->connection, CONTROL_COMMIT, 0, &error)) {
 		if (unit->changed)
 			writer->options.committed(writer->options.store);
@@ -155,69 +167,98 @@ static void group_run(struct writer *writer, struct request **group, size_t coun
 		return;
 	}
 	unit->driver->control(unit->connection, CONTROL_ROLLBACK, 0, NULL);
-	group_fail(group, count, error);
+	group_fail(group, error);
+}
+
+/* A full disk fails thousands a second, and a line for each would fill what is left of it: they are counted, and said with the last one's error. */
+static void failures_say(struct writer *writer, const char *error)
+{
+	int64_t now_ms = clock_monotonic_ms();
+	if (writer->unsaid == 0 || (error && writer->said_ms && now_ms - writer->said_ms < COMPLAIN_MS))
+		return;
+	g_autofree char *count = g_strdup_printf("%" G_GUINT64_FORMAT, writer->unsaid);
+	log_line(LOG_LEVEL_ERROR, "store.write_later", "failed", count, "error", error, NULL);
+	writer->unsaid = 0;
+	writer->said_ms = now_ms;
 }
 
 static void request_finish(struct writer *writer, struct request *request)
 {
-	atomic_fetch_add(&writer->transactions, 1);
-	if (!request->good)
-		atomic_fetch_add(&writer->failures, 1);
 	if (!request->later) {
 		atomic_store(&request->done, true);
 		sem_post(&request->finished);
 		return;
 	}
-	if (!request->good)
-		log_line(LOG_LEVEL_ERROR, "store.write_later", "error", request->error->message, NULL);
+	if (!request->good) {
+		writer->unsaid++;
+		failures_say(writer, request->error->message);
+	}
 	request->release(request->data);
 	g_clear_error(&request->error);
 	g_free(request);
+}
+
+/* Counted before anybody is woken: who has an answer finds it, and all that came with it, in the figures. */
+static void group_finish(struct writer *writer, struct group *group)
+{
+	size_t failures = 0;
+	for (size_t i = 0; i < group->count; i++)
+		failures += !group->requests[i]->good;
+	atomic_fetch_add(&writer->transactions, group->count);
+	atomic_fetch_add(&writer->failures, failures);
+	for (size_t i = 0; i < group->count; i++)
+		request_finish(writer, group->requests[i]);
 }
 
 /* Sleeps until there is something to run; false when the store closes and nothing is left. Called with the lock held. */
 static bool work_await(struct writer *writer)
 {
 	for (;;) {
-		if (writer->waiting > 0 || writer->later >= GROUP_MAX || (writer->closing && writer->later > 0))
+		if (writer->waiting.count > 0 || writer->later.count >= GROUP_MAX || (writer->closing && writer->later.count > 0))
 			return true;
 		if (writer->closing)
 			return false;
-		if (writer->later == 0) {
+		if (writer->later.count == 0) {
 			pthread_cond_wait(&writer->work_came, &writer->lock);
 			continue;
 		}
-		struct timespec until = time_at(writer->first->queued_ms + LATER_WAIT_MS);
+		struct timespec until = time_at(writer->later.first->queued_ms + LATER_WAIT_MS);
 		if (pthread_cond_timedwait(&writer->work_came, &writer->lock, &until) == ETIMEDOUT)
 			return true;
 	}
 }
 
-static size_t group_take(struct writer *writer, struct request *group[GROUP_MAX])
+static void group_take(struct group *group, struct queue *queue, size_t at_most)
 {
-	size_t count = 0;
-	while (count < GROUP_MAX && (group[count] = queue_pop(writer)))
-		count++;
-	return count;
+	struct request *request;
+	for (size_t i = 0; i < at_most && (request = queue_pop(queue)); i++)
+		group->requests[group->count++] = request;
+}
+
+static void group_gather(struct writer *writer, struct group *group)
+{
+	group->count = 0;
+	group_take(group, &writer->waiting, GROUP_MAX);
+	group_take(group, &writer->later, group->count > 0 ? BESIDE_MAX : GROUP_MAX);
 }
 
 /* Without the lock (busy), the queue keeps waiting and its deadlines run. Any other failure to begin is answered at once: the disk may be gone. */
 static void begin_failed(struct writer *writer, const GError *error)
 {
 	bool busy = error_code_of(error) == ERROR_UNAVAILABLE;
+	struct group group;
 	if (busy && !writer->closing)
 		return;
-	struct request *group[GROUP_MAX];
-	size_t count = group_take(writer, group);
-	group_fail(group, count, error);
-	for (size_t i = 0; i < count; i++)
-		request_finish(writer, group[i]);
+	group_gather(writer, &group);
+	group_fail(&group, error);
+	group_finish(writer, &group);
 }
 
 static void *writer_loop(void *data)
 {
 	struct writer *writer = data;
 	struct unit *unit = &writer->unit;
+	struct group group;
 	pthread_mutex_lock(&writer->lock);
 	while (work_await(writer)) {
 		pthread_mutex_unlock(&writer->lock);
@@ -228,15 +269,14 @@ static void *writer_loop(void *data)
 			begin_failed(writer, error);
 			continue;
 		}
-		struct request *group[GROUP_MAX];
-		size_t count = group_take(writer, group);
+		group_gather(writer, &group);
 		pthread_mutex_unlock(&writer->lock);
-		group_run(writer, group, count);
-		for (size_t i = 0; i < count; i++)
-			request_finish(writer, group[i]);
+		group_run(writer, &group);
+		group_finish(writer, &group);
 		pthread_mutex_lock(&writer->lock);
 	}
 	pthread_mutex_unlock(&writer->lock);
+	failures_say(writer, NULL);
 	return NULL;
 }
 
@@ -285,7 +325,7 @@ static bool answer_await(struct writer *writer, struct request *request)
 	bool answered = answer_sleep(request, &until);
 	if (!answered) {
 		pthread_mutex_lock(&writer->lock);
-		bool withdrawn = queue_withdraw(writer, request);
+		bool withdrawn = queue_withdraw(&writer->waiting, request);
 		pthread_mutex_unlock(&writer->lock);
 		if (withdrawn)
 			return false;
@@ -301,7 +341,8 @@ bool writer_run(struct writer *writer, bool (*work)(struct unit *unit, void *dat
 	struct request request = { .work = work, .data = data };
 	sem_init(&request.finished, 0, 0);
 	pthread_mutex_lock(&writer->lock);
-	queue_push(writer, &request);
+	queue_push(&writer->waiting, &request);
+	pthread_cond_signal(&writer->work_came);
 	pthread_mutex_unlock(&writer->lock);
 	if (!answer_await(writer, &request)) {
 		fail(&request.error, ERROR_UNAVAILABLE, "the store's writer did not come to it within %" G_GINT64_FORMAT " ms", writer->options.wait_ms);
@@ -313,14 +354,15 @@ bool writer_run(struct writer *writer, bool (*work)(struct unit *unit, void *dat
 	return request.good;
 }
 
-bool writer_run_later(struct writer *writer, bool (*work)(struct unit *unit, void *data, GError **error), void *data, GDestroyNotify release)
+bool writer_run_later(struct writer *writer, enum later later, bool (*work)(struct unit *unit, void *data, GError **error), void *data, GDestroyNotify release)
 {
 	pthread_mutex_lock(&writer->lock);
-	bool room = writer->later < LATER_MAX && !writer->closing;
+	bool room = writer->later.count < (later == LATER_SPARE ? SPARE_MAX : LATER_MAX) && !writer->closing;
 	if (room) {
 		struct request *request = g_new0(struct request, 1);
 		*request = (struct request){ .work = work, .data = data, .release = release, .later = true };
-		queue_push(writer, request);
+		queue_push(&writer->later, request);
+		pthread_cond_signal(&writer->work_came);
 	} else {
 		atomic_fetch_add(&writer->failures, 1);
 	}

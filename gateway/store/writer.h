@@ -4,6 +4,9 @@
 
 struct writer;
 
+/* How much a transaction that nobody waits for matters when there are too many. The zero value is taken last and left out first. */
+enum later { LATER_SPARE = 0, LATER_NEEDED };
+
 struct writer_options {
 	struct store *store;
 	const struct driver *driver;
@@ -16,5 +19,5 @@ struct writer *writer_new(const struct writer_options *options);
 /* Runs what still waits, then ends the thread. */
 void writer_free(struct writer *writer);
 bool writer_run(struct writer *writer, bool (*work)(struct unit *unit, void *data, GError **error), void *data, GError **error);
-bool writer_run_later(struct writer *writer, bool (*work)(struct unit *unit, void *data, GError **error), void *data, GDestroyNotify release);
+bool writer_run_later(struct writer *writer, enum later later, bool (*work)(struct unit *unit, void *data, GError **error), void *data, GDestroyNotify release);
 struct store_figures writer_figures(struct writer *writer);
