@@ -8,9 +8,7 @@
 #include "providers/ldap_internal.h"
 
 #include "base/clock.h"
-#include "base/errors.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <lber.h>
 #include <ldap.h>
@@ -46,38 +44,6 @@ const char *ldap_code_text(int code)
 	return ldap_err2string(code);
 }
 
-/* GnuTLS takes the minimum version as a priority string; LDAP_OPT_X_TLS_PROTOCOL_MIN means nothing to it. */
-static const char *priorities_of(const char *min_version)
-{
-	return strcmp(min_version, "1.3") == 0 ? "SECURE128:-VERS-ALL:+VERS-TLS1.3" : "SECURE128:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2";
-}
-
-struct ldap *tls_context_new(const char *ca_file, const char *min_version, bool verified, GError **error)
-{
-	LDAP *context = NULL;
-	int demand = verified ? LDAP_OPT_X_TLS_DEMAND : LDAP_OPT_X_TLS_NEVER, client = 0;
-
-	ldap_library_start();
-	if (access(ca_file, R_OK) != 0) {
-		(fail)(error, ERROR_MALFORMED, "%s: %s, expected a readable file of CA certificates", ca_file, g_strerror(errno));
-		return NULL;
-	}
-	if (ldap_create(&context) == LDAP_SUCCESS && ldap_set_option(context, LDAP_OPT_X_TLS_REQUIRE_CERT, &demand) == LDAP_OPT_SUCCESS &&
-	    ldap_set_option(context, LDAP_OPT_X_TLS_CACERTFILE, ca_file) == LDAP_OPT_SUCCESS &&
-	    ldap_set_option(context, LDAP_OPT_X_TLS_CIPHER_SUITE, priorities_of(min_version)) == LDAP_OPT_SUCCESS &&
-	    ldap_set_option(context, LDAP_OPT_X_TLS_NEWCTX, &client) == LDAP_OPT_SUCCESS)
-		return context;
-	tls_context_free(context);
-	(fail)(error, ERROR_MALFORMED, "%s: no CA certificates could be read from it", ca_file);
-	return NULL;
-}
-
-void tls_context_free(struct ldap *context)
-{
-	if (context)
-		ldap_unbind_ext(context, NULL, NULL);
-}
-
 static int socket_of(LDAP *handle)
 {
 	int fd = -1;
@@ -104,14 +70,12 @@ static void times_set(LDAP *handle, int64_t deadline_ms)
 	ldap_set_option(handle, LDAP_OPT_TIMEOUT, &time);
 }
 
-/* Every option that matters is set on the handle itself, whatever the library's own defaults are by then. The TLS context is shared: reading a CA bundle for each
- * sign-in would cost more than the sign-in. */
-static bool options_set(LDAP *handle, LDAP *tls, bool verified)
+/* Every option that matters is set on the handle itself, whatever the library's own defaults are by then. The TLS context is shared: see ldap_tls.c. */
+static bool options_set(LDAP *handle, const struct tls_context *tls)
 {
-	int version = LDAP_VERSION3, never = LDAP_DEREF_NEVER, demand = verified ? LDAP_OPT_X_TLS_DEMAND : LDAP_OPT_X_TLS_NEVER;
+	int version = LDAP_VERSION3, never = LDAP_DEREF_NEVER, demand = tls->verified ? LDAP_OPT_X_TLS_DEMAND : LDAP_OPT_X_TLS_NEVER;
 	ber_len_t most = INCOMING_BYTES_MAX;
 	Sockbuf *buffer = NULL;
-	void *context = NULL;
 
 	bool set = ldap_set_option(handle, LDAP_OPT_PROTOCOL_VERSION, &version) == LDAP_OPT_SUCCESS &&
 	           ldap_set_option(handle, LDAP_OPT_REFERRALS, LDAP_OPT_OFF) == LDAP_OPT_SUCCESS &&
@@ -119,8 +83,7 @@ static bool options_set(LDAP *handle, LDAP *tls, bool verified)
 	           ldap_set_option(handle, LDAP_OPT_DEREF, &never) == LDAP_OPT_SUCCESS &&
 	           ldap_set_option(handle, LDAP_OPT_CONNECT_ASYNC, LDAP_OPT_ON) == LDAP_OPT_SUCCESS &&
 	           ldap_set_option(handle, LDAP_OPT_X_TLS_REQUIRE_CERT, &demand) == LDAP_OPT_SUCCESS &&
-	           ldap_get_option(tls, LDAP_OPT_X_TLS_CTX, &context) == LDAP_OPT_SUCCESS && context &&
-	           ldap_set_option(handle, LDAP_OPT_X_TLS_CTX, context) == LDAP_OPT_SUCCESS;
+	           ldap_set_option(handle, LDAP_OPT_X_TLS_CTX, tls->context) == LDAP_OPT_SUCCESS;
 	return set && ldap_get_option(handle, LDAP_OPT_SOCKBUF, &buffer) == LDAP_OPT_SUCCESS && ber_sockbuf_ctrl(buffer, LBER_SB_OPT_SET_MAX_INCOMING, &most) == 1;
 }
 
@@ -192,10 +155,17 @@ static bool tls_begin(struct connection *connection, bool asked_first, int64_t d
 	if (asked_first && !start_tls(connection, deadline_ms, trouble))
 		return false;
 	times_set(connection->handle, deadline_ms);
-	int code = ldap_install_tls(connection->handle);
+	struct handshake_watch watch;
+	bool watched = handshake_watch(&watch, socket_of(connection->handle), deadline_ms);
+	int code = watched ? ldap_install_tls(connection->handle) : LDAP_LOCAL_ERROR;
+	bool late = watched && !handshake_watch_end(&watch);
 	socket_keep_from_blocking(connection->handle);
-	if (code == LDAP_SUCCESS && ldap_tls_inplace(connection->handle))
+	if (code == LDAP_SUCCESS && !late && ldap_tls_inplace(connection->handle))
 		return true;
+	if (late || clock_monotonic_ms() >= deadline_ms) {
+		trouble_set(trouble, "TLS", LDAP_TIMEOUT, "the handshake was not over in time");
+		return false;
+	}
 	return tls_refused(connection->handle, "TLS", code == LDAP_SUCCESS ? LDAP_CONNECT_ERROR : code, trouble);
 }
 
@@ -212,7 +182,7 @@ static LDAP *handle_on(int fd, const struct directory_server *server)
 	return NULL;
 }
 
-struct connection *connection_open(struct directory *directory, struct directory_server *server, struct ldap *tls, int64_t deadline_ms,
+struct connection *connection_open(struct directory *directory, struct directory_server *server, const struct tls_context *tls, int64_t deadline_ms,
                                    struct connection_trouble *trouble)
 {
 	int fd = tcp_connect(server->host, server->service, deadline_ms, trouble);
@@ -225,7 +195,7 @@ struct connection *connection_open(struct directory *directory, struct directory
 	g_autoptr(connection_t) connection = g_new0(struct connection, 1);
 	connection->handle = handle;
 	connection->server = server;
-	if (!options_set(handle, tls, tls != directory->unverified_tls)) {
+	if (!options_set(handle, tls)) {
 		trouble_set(trouble, "connect", LDAP_LOCAL_ERROR, "libldap refused an option");
 		return NULL;
 	}

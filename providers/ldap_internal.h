@@ -2,7 +2,10 @@
  *
  *	ldap.c             the driver: the way of one sign-in
  *	ldap_settings.c    its keys, presets, and the directory made of them
- *	ldap_connection.c  one connection: resolve, connect, TLS, bind, with a deadline over each
+ *	ldap_connect.c     name look-up and TCP, with a deadline
+ *	ldap_tls.c         which certificates are believed
+ *	ldap_watch.c       the deadline of a handshake
+ *	ldap_connection.c  one connection: TLS, bind, with a deadline over each
  *	ldap_pool.c        servers in order with a breaker each, slots, idle service connections
  *	ldap_search.c      escaping, filters, entries
  *	ldap_groups.c      which groups a person is in
@@ -43,13 +46,13 @@ struct directory {
 	enum groups_way groups_way;
 	bool groups_nested;
 	char *groups_base, *groups_filter; /* the filter with a {dn} */
-	const char *groups_name_attribute, *groups_attribute;
+	char *groups_attribute;
+	const char *groups_name_attribute;
 	char **attributes; /* asked of a person's entry */
 	struct mapping mapping;
 	json_t *claims, *group_map;
 	int64_t connect_timeout_ms, timeout_ms, retry_after_ms;
-	struct ldap *tls; /* holds the TLS context every connection shares; never connected */
-	struct ldap *unverified_tls; /* the probe's, to look at a certificate that was refused */
+	const struct tls_context *tls;
 	pthread_mutex_t lock;
 	pthread_cond_t slot_freed;
 	unsigned slots, slots_taken;
@@ -60,6 +63,17 @@ struct directory {
 extern const struct key_rule ldap_keys[];
 struct directory *directory_new(const char *provider, const json_t *settings, GError **error);
 void directory_free(struct directory *directory);
+
+/* ldap_tls.c */
+struct tls_context {
+	char *ca_file, *min_version;
+	bool verified;     /* false: the probe's, to look at a certificate that was refused; nothing is ever said over it */
+	int64_t stamp[3];  /* of the file: device and inode, size, time of change */
+	struct ldap *keeper; /* never connected */
+	void *context;
+};
+/* The context for a CA file as it is now; kept for the life of the process, shared by everybody who asks for the same. NULL with *error. */
+const struct tls_context *tls_context_for(const char *ca_file, const char *min_version, bool verified, GError **error);
 
 /* ldap_connection.c */
 struct connection {
@@ -75,11 +89,8 @@ struct connection_trouble {
 	int code;
 };
 
-/* The context: CA, minimum version, name check. NULL with *error. */
-struct ldap *tls_context_new(const char *ca_file, const char *min_version, bool verified, GError **error);
-void tls_context_free(struct ldap *context);
 /* Resolves, connects and starts TLS where the server or the setting asks for it; nobody is bound yet. NULL with *trouble filled in. */
-struct connection *connection_open(struct directory *directory, struct directory_server *server, struct ldap *tls, int64_t deadline_ms,
+struct connection *connection_open(struct directory *directory, struct directory_server *server, const struct tls_context *tls, int64_t deadline_ms,
                                    struct connection_trouble *trouble);
 /* Closes without waiting for anybody. Takes NULL. */
 void connection_close(struct connection *connection);
@@ -102,6 +113,18 @@ struct bind_answer {
 /* Refuses an empty DN, an empty password and one with a NUL without asking anybody: BIND_NO_ANSWER. */
 struct bind_answer connection_bind(struct connection *connection, const char *dn, const void *password, size_t length, int64_t deadline_ms);
 const char *ldap_code_text(int code);
+
+/* ldap_watch.c: shuts the socket at the deadline unless it is struck off first. On the caller's stack, between the two calls. */
+struct handshake_watch {
+	struct handshake_watch *next;
+	int fd;
+	int64_t deadline_ms;
+	bool shut;
+};
+/* False where there is no thread to watch: then no handshake may begin. */
+bool handshake_watch(struct handshake_watch *watch, int fd, int64_t deadline_ms);
+/* False when it came too late: the socket is shut. */
+bool handshake_watch_end(struct handshake_watch *watch);
 
 /* ldap_connect.c: name look-up and TCP, each with a deadline; -1 with *trouble. */
 int tcp_connect(const char *host, const char *service, int64_t deadline_ms, struct connection_trouble *trouble);

@@ -235,7 +235,7 @@ static void groups_choose(struct directory *directory, const struct preset *pres
 
 	directory->groups_nested = json_is_true(json_object_get(groups, "nested"));
 	directory->groups_name_attribute = json_string_at(groups, "name_attribute") ? json_string_at(groups, "name_attribute") : "cn";
-	directory->groups_attribute = groups_attribute_of(directory);
+	directory->groups_attribute = g_strdup(groups_attribute_of(directory));
 	directory->groups_base = g_strdup(base);
 	if (directory->groups_nested && in_chain && !filter) {
 		directory->groups_way = GROUPS_IN_CHAIN;
@@ -356,9 +356,8 @@ static bool tls_prepare(struct directory *directory, GError **error)
 	const char *file = json_string_at(directory->settings, "tls_ca_file"), *version = json_string_at(directory->settings, "tls_min_version");
 	const char *ca_file = file ? file : SYSTEM_CA_FILE;
 
-	directory->tls = tls_context_new(ca_file, version ? version : "1.2", true, error);
-	directory->unverified_tls = directory->tls ? tls_context_new(ca_file, version ? version : "1.2", false, error) : NULL;
-	return directory->unverified_tls != NULL;
+	directory->tls = tls_context_for(ca_file, version ? version : "1.2", true, error);
+	return directory->tls != NULL;
 }
 
 struct directory *directory_new(const char *provider, const json_t *settings, GError **error)
@@ -397,9 +396,8 @@ void directory_free(struct directory *directory)
 		g_free(directory->servers[i].service);
 	}
 	g_free(directory->servers);
-	tls_context_free(directory->tls);
-	tls_context_free(directory->unverified_tls);
 	g_strfreev(directory->attributes);
+	g_free(directory->groups_attribute);
 	g_free(directory->groups_base);
 	g_free(directory->groups_filter);
 	g_free(directory->own_decoy_dn);

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -28,7 +29,7 @@ struct loop {
 struct acceptor {
 	struct http_server *server;
 	struct loop *loops;
-	size_t loop_count;
+	size_t loop_count, preferred; /* preferred: of these, the first, as many as cores */
 	pthread_t thread;
 	bool running;
 	_Atomic bool stopping;
@@ -78,13 +79,28 @@ static bool loop_start(struct loop *loop, struct http_server *server, GError **e
 	return loop->daemon || fail(error, ERROR_INTERNAL, "libmicrohttpd did not start: %s", g_strerror(errno));
 }
 
+static struct loop *least_laden_of(struct loop *loops, size_t count)
+{
+	struct loop *best = &loops[0];
+	for (size_t i = 1; i < count; i++)
+		if (atomic_load(&loops[i].connections) < atomic_load(&best->connections))
+			best = &loops[i];
+	return best;
+}
+
+/* As few loops as there are cores while they have room: one that serves many connections wakes up less often for each. */
 static struct loop *least_laden(struct acceptor *acceptor)
 {
-	struct loop *best = &acceptor->loops[0];
-	for (size_t i = 1; i < acceptor->loop_count; i++)
-		if (atomic_load(&acceptor->loops[i].connections) < atomic_load(&best->connections))
-			best = &acceptor->loops[i];
-	return best;
+	struct loop *best = least_laden_of(acceptor->loops, acceptor->preferred);
+	if (atomic_load(&best->connections) < LOOP_CONNECTIONS)
+		return best;
+	return least_laden_of(acceptor->loops, acceptor->loop_count);
+}
+
+static size_t cores(void)
+{
+	cpu_set_t set;
+	return sched_getaffinity(0, sizeof set, &set) == 0 ? (size_t)MAX(1, CPU_COUNT(&set)) : 1;
 }
 
 static void hand_over(struct acceptor *acceptor, int fd, const struct sockaddr *address, socklen_t length)
@@ -155,6 +171,7 @@ struct acceptor *acceptor_new(struct http_server *server, GError **error)
 	struct acceptor *acceptor = g_new0(struct acceptor, 1);
 	acceptor->server = server;
 	acceptor->loop_count = acceptor_loops(&server->options);
+	acceptor->preferred = MIN(acceptor->loop_count, cores());
 	acceptor->loops = g_new0(struct loop, acceptor->loop_count);
 	acceptor->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	bool started = acceptor->wake >= 0 || fail(error, ERROR_INTERNAL, "eventfd: %s", g_strerror(errno));

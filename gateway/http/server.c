@@ -102,7 +102,8 @@ static bool listeners_open(struct http_server *server, GError **error)
 /* Everything is there before the first client is accepted, so that a start that fails has answered nobody. */
 static bool server_run(struct http_server *server, GError **error)
 {
-	return proxies_read(server->options.trusted_proxies, &server->proxies, error) && listeners_open(server, error) && (server->workers = workers_start(server, error)) && (server->acceptor = acceptor_new(server, error)) &&
+	return proxies_read(server->options.trusted_proxies, &server->proxies, error) && listeners_open(server, error) &&
+	       (server->workers = workers_start(server, error)) && (server->acceptor = acceptor_new(server, error)) &&
 	       acceptor_start(server->acceptor, error);
 }
 

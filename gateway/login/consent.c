@@ -55,9 +55,6 @@ static void approve(struct login *login)
 	struct call *call = login->call;
 	GError *error = NULL;
 	login->flow.consented = true;
-	call->facts.account = login->account.id;
-	call->facts.username = login->account.username;
-	call->facts.session = login->session.id;
 	if (!store_write(call->gateway->store, approve_in_unit, login, &error)) {
 		call_fail_error(call, error);
 		return;
@@ -71,6 +68,9 @@ static void post_consent(struct login *login)
 	const struct form *form = request_form(login->call->request);
 	if (!flow_form_proved(login, STEP_CONSENT))
 		return;
+	login->call->facts.account = login->account.id;
+	login->call->facts.username = login->account.username;
+	login->call->facts.session = login->session.id;
 	if (form_value(form, "approve"))
 		approve(login);
 	else

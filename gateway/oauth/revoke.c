@@ -11,7 +11,31 @@ struct revocation {
 	const char *text;
 	const struct live_token *access; /* NULL: a refresh token */
 	enum reason reason;
+	struct grant grant;              /* whose token it was, for the record */
+	struct account account;
 };
+
+static void revocation_clear(struct revocation *revocation)
+{
+	grant_clear(&revocation->grant);
+	account_clear(&revocation->account);
+	revocation->call->facts = (struct audit_facts){ 0 };
+}
+
+/* The person the token was for. A client's own token has no grant. */
+static bool find_person(struct unit *unit, struct revocation *revocation, const char *grant, GError **error)
+{
+	struct call *call = revocation->call;
+	enum found found = *grant ? grant_find(unit, call->tenant->id, grant, &revocation->grant, error) : MISSING;
+	if (found == FOUND)
+		found = account_find(unit, call->tenant->id, revocation->grant.account, &revocation->account, error);
+	if (found != FOUND)
+		return found == MISSING;
+	call->facts.account = revocation->account.id;
+	call->facts.username = revocation->account.username;
+	call->facts.session = revocation->grant.session[0] ? revocation->grant.session : NULL;
+	return true;
+}
 
 static bool revoke_refresh(struct unit *unit, struct revocation *revocation, GError **error)
 {
@@ -24,7 +48,8 @@ static bool revoke_refresh(struct unit *unit, struct revocation *revocation, GEr
 		return false;
 	bool own = found == FOUND && strcmp(token.client_id, revocation->client->client_id) == 0;
 	revocation->reason = own ? REASON_OK : REASON_REFRESH_UNKNOWN;
-	return !own || grant_revoke(unit, call->tenant->id, token.grant, request_time_ms(call->request), error);
+	return !own || (find_person(unit, revocation, token.grant, error)
+		&& grant_revoke(unit, call->tenant->id, token.grant, request_time_ms(call->request), error));
 }
 
 static bool revoke_access(struct unit *unit, struct revocation *revocation, GError **error)
@@ -32,6 +57,8 @@ static bool revoke_access(struct unit *unit, struct revocation *revocation, GErr
 	const struct live_token *token = revocation->access;
 	const char *tenant = revocation->call->tenant->id;
 	revocation->reason = REASON_OK;
+	if (!find_person(unit, revocation, token->grant, error))
+		return false;
 	return token->kid ? jti_revoke(unit, tenant, token->jti, token->expires_s * 1000, error)
 		: access_revoke(unit, tenant, token->digest, request_time_ms(revocation->call->request), error);
 }
@@ -54,6 +81,7 @@ static void write_revocation(struct call *call, struct revocation *revocation)
 		reply_status(call->reply, 200);
 	else
 		call_fail_error(call, error);
+	revocation_clear(revocation);
 }
 
 static void revoke_text(struct call *call, const struct client *client, const char *text)
@@ -72,7 +100,6 @@ static void revoke_text(struct call *call, const struct client *client, const ch
 		call_audit(call, EVENT_TOKEN_REFUSE, token ? REASON_TOKEN_NOT_YOURS : reason);
 		reply_status(call->reply, 200);
 	} else {
-		call->facts.account = token->account[0] ? call_own(call, g_strdup(token->account)) : NULL;
 		revocation.access = token;
 		write_revocation(call, &revocation);
 	}

@@ -6,6 +6,7 @@
 	"id, node, seq, time_ms, event, result, reason, account, username, provider, client, session, ip, user_agent, device, os, browser, acr, amr, ref, " \
 	"actor, personal_salt, personal, prev_hash, hash, detail"
 
+static const char tenant_sql[] = "SELECT count(*) FROM tenant WHERE tenant = $1";
 static const char insert_sql[] =
 	"INSERT INTO log_row (tenant, " COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, "
 	"$22, $23, $24, $25, $26, $27)";
@@ -115,6 +116,12 @@ bool log_last(struct unit *unit, const char *tenant, const char *node, struct lo
 
 bool log_insert(struct unit *unit, const char *tenant, const struct log_row *row, GError **error)
 {
+	/* A request that was under way while its tenant was removed must not leave people's names behind for ever: it fails as a whole. */
+	int64_t there = 0;
+	if (unit_integer(unit, &there, error, tenant_sql, VALUES(value_text(tenant))) == BROKEN)
+		return false;
+	if (!there)
+		return fail(error, ERROR_NOT_FOUND, "the tenant was removed meanwhile");
 	g_autofree char *detail = NULL;
 	return unit_run(unit, NULL, error, insert_sql,
 	                VALUES(value_text(tenant), value_text(row->id), value_text(row->node), value_integer(row->seq), value_integer(row->time_ms),

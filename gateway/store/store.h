@@ -54,7 +54,10 @@ bool store_write_spare(struct store *store, bool (*work)(struct unit *unit, void
 /* The shared counter: one atomic read. */
 uint64_t store_counter(const struct store *store);
 
-struct store_figures { uint64_t commits, transactions, failures; };
+struct store_figures {
+	uint64_t commits, transactions, failures;
+	uint64_t waiting, later; /* now in the two queues */
+};
 struct store_figures store_figures(const struct store *store);
 
 /* A list verb calls `each` once a row, until it returns false; the record is the callee's to read, not to keep. */

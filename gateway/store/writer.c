@@ -57,7 +57,8 @@ struct writer {
 	struct unit unit;
 	pthread_t thread;
 	/* the writer's thread only */
-	uint64_t unsaid; /* failed transactions that nobody was told of yet */
+	uint64_t unsaid;    /* failed transactions that nobody was told of yet */
+	char *unsaid_error; /* of the last of them */
 	int64_t said_ms;
 	pthread_mutex_t lock; /* guards all below */
 	pthread_cond_t work_came;
@@ -170,14 +171,22 @@ static void group_run(struct writer *writer, struct group *group)
 	group_fail(group, error);
 }
 
+static void failure_note(struct writer *writer, const GError *error)
+{
+	writer->unsaid++;
+	g_free(writer->unsaid_error);
+	writer->unsaid_error = g_strdup(error->message);
+}
+
 /* A full disk fails thousands a second, and a line for each would fill what is left of it: they are counted, and said with the last one's error. */
-static void failures_say(struct writer *writer, const char *error)
+static void failures_say(struct writer *writer, bool at_once)
 {
 	int64_t now_ms = clock_monotonic_ms();
-	if (writer->unsaid == 0 || (error && writer->said_ms && now_ms - writer->said_ms < COMPLAIN_MS))
+	if (writer->unsaid == 0 || (!at_once && writer->said_ms && now_ms - writer->said_ms < COMPLAIN_MS))
 		return;
 	g_autofree char *count = g_strdup_printf("%" G_GUINT64_FORMAT, writer->unsaid);
-	log_line(LOG_LEVEL_ERROR, "store.write_later", "failed", count, "error", error, NULL);
+	log_line(LOG_LEVEL_ERROR, "store.write_later", "failed", count, "error", writer->unsaid_error, NULL);
+	g_clear_pointer(&writer->unsaid_error, g_free);
 	writer->unsaid = 0;
 	writer->said_ms = now_ms;
 }
@@ -189,10 +198,8 @@ static void request_finish(struct writer *writer, struct request *request)
 		sem_post(&request->finished);
 		return;
 	}
-	if (!request->good) {
-		writer->unsaid++;
-		failures_say(writer, request->error->message);
-	}
+	if (!request->good)
+		failure_note(writer, request->error);
 	request->release(request->data);
 	g_clear_error(&request->error);
 	g_free(request);
@@ -208,6 +215,7 @@ static void group_finish(struct writer *writer, struct group *group)
 	atomic_fetch_add(&writer->failures, failures);
 	for (size_t i = 0; i < group->count; i++)
 		request_finish(writer, group->requests[i]);
+	failures_say(writer, false);
 }
 
 /* Sleeps until there is something to run; false when the store closes and nothing is left. Called with the lock held. */
@@ -276,7 +284,7 @@ static void *writer_loop(void *data)
 		pthread_mutex_lock(&writer->lock);
 	}
 	pthread_mutex_unlock(&writer->lock);
-	failures_say(writer, NULL);
+	failures_say(writer, true);
 	return NULL;
 }
 
@@ -374,7 +382,12 @@ bool writer_run_later(struct writer *writer, enum later later, bool (*work)(stru
 
 struct store_figures writer_figures(struct writer *writer)
 {
+	pthread_mutex_lock(&writer->lock);
+	uint64_t waiting = writer->waiting.count, later = writer->later.count;
+	pthread_mutex_unlock(&writer->lock);
 	return (struct store_figures){
+		.waiting = waiting,
+		.later = later,
 		.commits = atomic_load(&writer->commits),
 		.transactions = atomic_load(&writer->transactions),
 		.failures = atomic_load(&writer->failures),

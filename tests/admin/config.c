@@ -22,6 +22,7 @@ static void an_empty_file_is_the_defaults(void **state)
 	assert_string_equal(config->listen[0], "127.0.0.1:8080");
 	assert_null(config->listen[1]);
 	assert_string_equal(config->base_url, "http://127.0.0.1:8080");
+	assert_null(config->trusted_proxies[0]);
 	assert_true(g_str_has_prefix(config->store, "sqlite:/") && g_str_has_suffix(config->store, "/var/passerelle.db"));
 	assert_true(g_str_has_prefix(config->secret_key_file, "/") && g_str_has_suffix(config->secret_key_file, "/var/secret.key"));
 	assert_int_equal(config->limits.connections, 960);
@@ -55,6 +56,26 @@ static void values_are_taken(void **state)
 	config_free(config);
 }
 
+/* Plain HTTP leaves the machine where a proxy with an address stands in front, and nowhere else. */
+static void listens_to_the_network_behind_proxies(void **state)
+{
+	(void)state;
+	struct config *config = config_of("listen: ['0.0.0.0:8080', '[::]:8080', '127.0.0.1:1']\nbase_url: https://sso.example\n"
+	                                  "trusted_proxies: [unix, 192.0.2.0/24, '2001:db8::/32']\n", NULL);
+	assert_non_null(config);
+	assert_string_equal(config->listen[1], "[::]:8080");
+	assert_string_equal(config->trusted_proxies[0], "unix");
+	assert_string_equal(config->trusted_proxies[1], "192.0.2.0/24");
+	assert_string_equal(config->trusted_proxies[2], "2001:db8::/32");
+	assert_null(config->trusted_proxies[3]);
+	config_free(config);
+	config = config_of("trusted_proxies: 127.0.0.1/32\n", NULL);
+	assert_non_null(config);
+	assert_string_equal(config->trusted_proxies[0], "127.0.0.1/32");
+	assert_string_equal(config->base_url, "http://127.0.0.1:8080");
+	config_free(config);
+}
+
 static void refused(void **state)
 {
 	/* A host that only begins like loopback is not loopback. */
@@ -64,6 +85,11 @@ static void refused(void **state)
 		"base_url: 'https://user@sso.example'", "base_url: 'https://sso.example?x'", "base_url: ftp://sso.example", "store: var/x.db", "store: 'sqlite:'",
 		"limits: { connections: 1 }", "limits: { body: 1TiB }", "limits: [1]", "workers: { hash_slots: 0 }", "workers: { hash_slots: many }",
 		"password_hash: { memory_kib: 2000000 }", "password_hash: { memory_kib: 1 }", "log: { level: loud }", "outbound: { allow: [10.0.0.0/8] }",
+		"trusted_proxies: [10.0.0.1]", "trusted_proxies: [10.0.0.1/8]", "trusted_proxies: [0.0.0.0/0]", "trusted_proxies: ['::/0']", "trusted_proxies: [8]",
+		"trusted_proxies: [proxy.example]", "trusted_proxies: [UNIX]", "trusted_proxies: ['']", "trusted_proxies: { a: b }", "trusted_proxies: all",
+		"trusted_proxies: [10.0.0.0/8]\nlisten: 192.0.2.1:80", "trusted_proxies: [10.0.0.0/8]\nbase_url: https://a.example\nlisten: example.org:80",
+		"trusted_proxies: [unix]\nbase_url: https://a.example\nlisten: 192.0.2.1:80", "base_url: https://a.example\nlisten: ['127.0.0.1:1', '[2001:db8::1]:80']",
+		"trusted_proxies: [10.0.0.0/8]\nbase_url: https://a.example\nlisten: '[fe80::1%eth0]:80'",
 		"limits: { connections: 10 }\nlimits: { connections: 11 }", "- a list", "just text",
 	};
 	(void)state;
@@ -75,9 +101,30 @@ static void refused(void **state)
 	}
 }
 
+static void mistakes_about_proxies_say_what_was_expected(void **state)
+{
+	static const struct { const char *text, *said; } rows[] = {
+		{ "\ntrusted_proxies: [unix, 10.0.0.1]", ":2: trusted_proxies[1]: seen \"10.0.0.1\", expected unix, or address/prefix" },
+		{ "trusted_proxies: [10.0.0.1/8]", ":1: trusted_proxies[0]: seen \"10.0.0.1/8\", expected zeros behind the prefix" },
+		{ "trusted_proxies: [0.0.0.0/0]", ":1: trusted_proxies[0]: seen \"0.0.0.0/0\", expected a prefix of at least 1" },
+		{ "\n\nlisten:\n- 127.0.0.1:1\n- 192.0.2.1:80", ":5: listen: seen \"192.0.2.1:80\", expected a loopback address" },
+		{ "trusted_proxies: [unix]\nbase_url: https://a.example\nlisten: 192.0.2.1:80", ":3: listen: seen \"192.0.2.1:80\"" },
+		{ "listen: 192.0.2.1:80\ntrusted_proxies: [10.0.0.0/8]", ":1: base_url: absent, expected the proxy's https:// address" },
+	};
+	(void)state;
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		g_autoptr(GError) error = NULL;
+		assert_null(config_of(rows[i].text, &error));
+		if (!strstr(error->message, rows[i].said))
+			fail_msg("%s", error->message);
+	}
+}
+
 const struct CMUnitTest config_tests[] = {
 	cmocka_unit_test(an_empty_file_is_the_defaults),
 	cmocka_unit_test(values_are_taken),
+	cmocka_unit_test(listens_to_the_network_behind_proxies),
 	cmocka_unit_test(refused),
+	cmocka_unit_test(mistakes_about_proxies_say_what_was_expected),
 };
 const size_t config_count = G_N_ELEMENTS(config_tests);

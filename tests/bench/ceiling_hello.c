@@ -7,9 +7,8 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-/* As gateway/http/listen.c: 960 connections, at most 120 a thread. */
-#define CONNECTIONS 960U
-#define THREADS 8U
+/* As gateway/http/accept.c: a thread for each processor there is, here one, and never 128 connections on it. */
+#define CONNECTIONS 120U
 #define BODY_MAX 8192
 
 static char body[BODY_MAX];
@@ -46,7 +45,7 @@ pid_t hello_start(uint16_t port, int cpu)
 	memcpy(body, "{\"hello\":\"", 10);
 	struct MHD_Daemon *daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, port, NULL, NULL, answer, NULL,
 		MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)32 * 1024, MHD_OPTION_CONNECTION_TIMEOUT, 0U,
-		MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_THREAD_POOL_SIZE, THREADS, MHD_OPTION_END);
+		MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
 	if (!daemon)
 		_exit(1);
 	for (;;)

@@ -6,6 +6,8 @@
 #include <pthread.h>
 #include <sched.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 static const struct password_cost cheap = { .memory_kib = 64, .iterations = 1, .parallelism = 1 };
 
@@ -264,6 +266,50 @@ static void as_many_slots_as_cores(void **state)
 	slot_pool_free(pool);
 }
 
+struct place_of_work {
+	pid_t thread;
+	int niceness;
+};
+
+static void note_place(void *data)
+{
+	*(struct place_of_work *)data = (struct place_of_work){ gettid(), getpriority(PRIO_PROCESS, 0) };
+}
+
+/* What is answered from memory must not wait behind a flood of hashes, and the caller's thread stays what it was. */
+static void hashes_have_a_thread_of_low_priority(void **state)
+{
+	const struct bench *bench = *state;
+	struct place_of_work first, second, here;
+	struct slot *slot = slot_take(bench->slots, 0);
+	note_place(&here);
+	slot_run(slot, note_place, &first);
+	slot_run(slot, note_place, &second);
+	slot_give_back(bench->slots, slot);
+	assert_int_not_equal(first.thread, here.thread);
+	assert_int_equal(first.thread, second.thread);
+	assert_true(first.niceness >= 10);
+	note_place(&second);
+	assert_int_equal(second.niceness, here.niceness);
+}
+
+static void few_are_on_their_way_to_a_hash(void **state)
+{
+	const struct bench *bench = *state;
+	unsigned inside = 0;
+	while (inside < 100 && password_hasher_enter(bench->hasher))
+		inside++;
+	assert_int_equal(inside, 4); /* one slot: one hashes, three wait */
+	assert_false(password_hasher_enter(bench->hasher));
+	password_hasher_leave(bench->hasher);
+	assert_true(password_hasher_enter(bench->hasher));
+	assert_false(password_hasher_enter(bench->hasher));
+	while (inside--)
+		password_hasher_leave(bench->hasher);
+	/* Nobody inside is needed for a hash: setting a password goes its own way. */
+	assert_int_equal(password_verify(bench->hasher, bench->stored, bench->password, far_away(), NULL), PASSWORD_MATCH);
+}
+
 #define with_bench(test) cmocka_unit_test_setup_teardown(test, bench_make, bench_free)
 static const struct CMUnitTest tests[] = {
 	with_bench(busy_at_the_deadline_costs_nothing),
@@ -274,6 +320,8 @@ static const struct CMUnitTest tests[] = {
 	with_bench(held_slot_is_never_trimmed),
 	with_bench(block_is_kept_and_larger_ones_are_not),
 	with_bench(block_is_wiped_after_each_hash),
+	with_bench(hashes_have_a_thread_of_low_priority),
+	with_bench(few_are_on_their_way_to_a_hash),
 	cmocka_unit_test(no_memory_is_not_a_verdict),
 	cmocka_unit_test(as_many_slots_as_cores),
 };

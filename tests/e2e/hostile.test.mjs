@@ -22,13 +22,13 @@ afterEach(async () => {
 })
 
 const MACHINE = ['/token', '/introspect', '/revoke', '/userinfo'], PAGES = ['/authorize', '/login', '/consent', '/logout']
-const send = (path, body, headers = {}) => ask(issuer + path, { method: 'POST', body, headers: { 'Content-Type': FORM, ...basic('web', CLIENTS.web.client_secret), ...headers } })
+const send = (path, body, headers = {}) => ask(issuer + path, { method: 'POST', body, headers: { 'Content-Type': FORM, ...(MACHINE.includes(path) ? basic('web', CLIENTS.web.client_secret) : {}), ...headers } })
 
 const BODIES = {
 	'nothing at all': [''], 'only separators': ['&&&&=&=&'], 'a name without a value': ['token'], 'a value without a name': ['=x'],
 	'broken percents': ['token=%', 'token=%4', 'token=%zz', '%'], 'NUL': ['token=a%00b', 'to%00ken=a', 'token=a\0b'], 'bytes that are no UTF-8': ['token=%ff%fe', 'token=%c0%80', 'token=%ed%a0%80'],
 	'one parameter twice': ['token=a&token=b&grant_type=refresh_token&grant_type=refresh_token&client_id=a&client_id=b&form_token=a&form_token=b'],
-	'ten thousand parameters': [Array.from({ length: 3000 }, (_, i) => `a${i}=`).join('&')], 'a name of 10 kB': [`${'a'.repeat(10000)}=x`],
+	'two thousand parameters': [Array.from({ length: 2000 }, (_, i) => `a${i}=`).join('&')], 'a name of 10 kB': [`${'a'.repeat(10000)}=x`],
 	'JSON in a form': ['{"grant_type":"client_credentials"}'], 'XML': ['<?xml version="1.0"?><!DOCTYPE x [<!ENTITY y SYSTEM "file:///etc/passwd">]><x>&y;</x>'],
 }
 
@@ -42,7 +42,7 @@ describe('bodies', () => {
 					assert.ok(['invalid_request', 'invalid_token', 'invalid_client', 'unsupported_grant_type'].includes(answer.json?.error), `${path}: ${answer.text}`)
 				}
 				for (const path of PAGES) {
-					const answer = await send(path, body, { Authorization: undefined })
+					const answer = await send(path, body, { Accept: 'text/html' })
 					assert.ok([200, 303, 400, 403].includes(answer.status), `${path}: ${answer.status}`)
 					assert.ok(answer.status !== 303 || path === '/logout', path)
 					if (answer.status >= 400) assert.match(answer.headers['content-type'], /^text\/html/)
@@ -176,10 +176,14 @@ describe('heads', () => {
 		assert.ok((text.match(/HTTP\/1\.1 /g) ?? []).length <= 1, text)
 	})
 	test('cookies by the thousand, or without end', async () => {
-		for (const cookie of [Array.from({ length: 1500 }, (_, i) => `a${i}=b`).join('; '), `psr_s_acme=${'x'.repeat(20000)}`, '=;=;;;', 'psr_s_acme', 'psr_s_acme="', 'psr_f_acme=\u00ff']) {
+		for (const cookie of [Array.from({ length: 1500 }, (_, i) => `a${i}=b`).join('; '), `psr_s_acme=${'x'.repeat(20000)}`]) {
 			const answer = await ask(`${issuer}/account`, { headers: { Cookie: cookie } })
 			assert.ok([303, 400, 431].includes(answer.status), `${cookie.slice(0, 20)}: ${answer.status}`)
 		}
+	})
+	test('other applications\' strange cookies shut nobody out', async () => {
+		for (const cookie of ['=;=;;;', 'psr_s_acme', 'psr_s_acme="', 'x="', 'x="y', 'x=y"z', 'psr_f_acme=\u00ff', 'x={"a":"b, c"}', 'a b=c', ',', '; ;'])
+			assert.equal((await ask(`${issuer}/account`, { headers: { Cookie: cookie } })).status, 303, cookie)
 	})
 	test('paths that climb', async () => {
 		for (const path of ['/../../etc/passwd', '/t/acme/../../etc/passwd', '/t/acme/%2e%2e/jwks', '/t/acme/..%2fjwks', '/t//jwks', '//evil.example/', '/t/acme/login/..', '/.git/config', '/t/acme\\jwks']) {

@@ -12,6 +12,8 @@ struct conformance_fixture {
 	const char *settings; /* JSON, as schema_apply would have made it */
 	struct provider_loan loan;
 	uint64_t lookups;
+	void (*count)(struct conformance_fixture *fixture); /* brings `lookups` up to date; NULL: it always is */
+	uint64_t lookups_after_right; /* what only a right password costs in addition, such as asking for groups */
 	const char *known, *subject, *right, *wrong;
 	const char *disabled, *disabled_right, *passwordless, *unknown;
 };

@@ -1,6 +1,7 @@
 /* The grouping writer: one commit for many, each undone alone, deadlines that are kept, and what must never be committed. */
 #include "tests.h"
 #include "gateway/store/unit.h"
+#include <pthread.h>
 #include <sqlite3.h>
 #include <stdatomic.h>
 
@@ -100,7 +101,7 @@ static void transactions_that_wait_share_a_commit_and_fail_alone(void **state)
 	write_commit();
 	struct job last = { .digest = 5 };
 	GOOD(store_write(place->store, job_run, &last, &error));
-	/* The last one came after them in the queue, so they are done. */
+	/* A few of those that nobody waits for go beside it, in the same commit. */
 	assert_int_equal(code_seen(place, 1), FOUND);
 	assert_int_equal(code_seen(place, 2), MISSING);
 	assert_int_equal(code_seen(place, 3), MISSING);
@@ -220,6 +221,145 @@ static void a_full_queue_says_no_and_closing_runs_what_waits(void **state)
 	assert_int_equal(code_seen(place, taken - 1), FOUND);
 }
 
+/* Who runs when: the order in which transactions write their number. */
+struct line {
+	GArray *numbers;
+};
+struct turn {
+	struct line *line;
+	uint32_t number;
+	bool good;
+	struct place *place;
+	pthread_t thread;
+};
+
+static bool turn_run(struct unit *unit, void *data, GError **error)
+{
+	struct turn *turn = data;
+	struct job job = { .digest = turn->number };
+	g_array_append_val(turn->line->numbers, turn->number);
+	return job_run(unit, &job, error);
+}
+
+static void *turn_wait(void *data)
+{
+	struct turn *turn = data;
+	turn->good = store_write(turn->place->store, turn_run, turn, NULL);
+	return NULL;
+}
+
+static bool turn_later(struct line *line, struct place *place, uint32_t number)
+{
+	return store_write_spare(place->store, turn_run, g_memdup2(&(struct turn){ .line = line, .number = number }, sizeof(struct turn)), g_free);
+}
+
+static void await_waiting(struct place *place, uint64_t waiting)
+{
+	while (store_figures(place->store).waiting < waiting)
+		g_usleep(1000);
+}
+
+/* Strangers filled the queue before the sign-in came: it does not stand behind them, and takes only a few of them along. */
+static void what_is_awaited_goes_before_what_waited_longer(void **state)
+{
+	struct place *place = *state;
+	struct line line = { .numbers = g_array_new(FALSE, FALSE, sizeof(uint32_t)) };
+	struct turn awaited = { .line = &line, .number = 1000000, .place = place };
+	uint32_t flood = 0;
+	write_begin(place->store);
+	while (turn_later(&line, place, flood))
+		flood++;
+	assert_true(flood > 1000);
+	assert_int_equal(store_figures(place->store).later, flood);
+	assert_int_equal(pthread_create(&awaited.thread, NULL, turn_wait, &awaited), 0);
+	await_waiting(place, 1);
+	write_commit();
+	pthread_join(awaited.thread, NULL);
+	assert_true(awaited.good);
+	store_close(g_steal_pointer(&place->store));
+	assert_int_equal(line.numbers->len, flood + 1);
+	assert_int_equal(g_array_index(line.numbers, uint32_t, 0), 1000000);
+	/* Among themselves they keep their order. */
+	for (uint32_t i = 0; i < flood; i++)
+		assert_int_equal(g_array_index(line.numbers, uint32_t, i + 1), i);
+	g_array_free(line.numbers, TRUE);
+	place_open(place, 5000);
+}
+
+#define WAITERS 200
+
+/* The other way round: those that are awaited never end, and some of the others get through with every group. */
+static void what_nobody_waits_for_is_not_starved(void **state)
+{
+	struct place *place = *state;
+	struct line line = { .numbers = g_array_new(FALSE, FALSE, sizeof(uint32_t)) };
+	g_autofree struct turn *waiters = g_new0(struct turn, WAITERS);
+	write_begin(place->store);
+	for (uint32_t i = 0; i < 40; i++)
+		assert_true(turn_later(&line, place, i));
+	for (uint32_t i = 0; i < WAITERS; i++) {
+		waiters[i] = (struct turn){ .line = &line, .number = 1000 + i, .place = place };
+		assert_int_equal(pthread_create(&waiters[i].thread, NULL, turn_wait, &waiters[i]), 0);
+	}
+	await_waiting(place, WAITERS);
+	write_commit();
+	for (size_t i = 0; i < WAITERS; i++) {
+		pthread_join(waiters[i].thread, NULL);
+		assert_true(waiters[i].good);
+	}
+	/* 200 do not fit into one group: two have run, and took 40 of the others along. */
+	for (uint32_t i = 0; i < 40; i++)
+		assert_int_equal(code_seen(place, i), FOUND);
+	store_close(g_steal_pointer(&place->store));
+	g_array_free(line.numbers, TRUE);
+	place_open(place, 5000);
+}
+
+/* What strangers cause fills half the queue; the other half is left to what was granted. */
+static void what_can_be_spared_leaves_room_for_the_rest(void **state)
+{
+	struct place *place = *state;
+	struct line line = { .numbers = g_array_new(FALSE, FALSE, sizeof(uint32_t)) };
+	atomic_int releases = 0;
+	uint32_t spared = 0, needed = 0;
+	write_begin(place->store);
+	while (turn_later(&line, place, spared))
+		spared++;
+	while (store_write_later(place->store, job_run, job_new((struct job){ .digest = 1000000 + needed, .releases = &releases }), job_release))
+		needed++;
+	assert_int_equal(spared, needed);
+	assert_false(turn_later(&line, place, spared));
+	write_commit();
+	store_close(g_steal_pointer(&place->store));
+	/* Closing drains both kinds. */
+	assert_int_equal(line.numbers->len, spared);
+	assert_int_equal(releases, needed + 1);
+	g_array_free(line.numbers, TRUE);
+	place_open(place, 5000);
+	assert_int_equal(code_seen(place, 1000000 + needed - 1), FOUND);
+}
+
+/* A withdrawn one leaves its own queue; the others behind and before it are untouched. */
+static void withdrawing_leaves_the_others_in_place(void **state)
+{
+	struct place *place = *state;
+	store_close(g_steal_pointer(&place->store));
+	place_open(place, 40);
+	struct line line = { .numbers = g_array_new(FALSE, FALSE, sizeof(uint32_t)) };
+	struct turn gone = { .line = &line, .number = 2 };
+	write_begin(place->store);
+	assert_true(turn_later(&line, place, 1));
+	REFUSED(ERROR_UNAVAILABLE, store_write(place->store, turn_run, &gone, &error));
+	assert_true(turn_later(&line, place, 3));
+	write_commit();
+	store_close(g_steal_pointer(&place->store));
+	assert_int_equal(line.numbers->len, 2);
+	assert_int_equal(g_array_index(line.numbers, uint32_t, 0), 1);
+	assert_int_equal(g_array_index(line.numbers, uint32_t, 1), 3);
+	g_array_free(line.numbers, TRUE);
+	place_open(place, 5000);
+}
+
 #define PLACE_TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 static const struct CMUnitTest tests[] = {
 	PLACE_TEST(transactions_that_wait_share_a_commit_and_fail_alone),
@@ -230,5 +370,9 @@ static const struct CMUnitTest tests[] = {
 	PLACE_TEST(a_reader_cannot_write),
 	PLACE_TEST(what_is_written_later_is_written_within_a_second),
 	PLACE_TEST(a_full_queue_says_no_and_closing_runs_what_waits),
+	PLACE_TEST(what_is_awaited_goes_before_what_waited_longer),
+	PLACE_TEST(what_nobody_waits_for_is_not_starved),
+	PLACE_TEST(what_can_be_spared_leaves_room_for_the_rest),
+	PLACE_TEST(withdrawing_leaves_the_others_in_place),
 };
 TEST_GROUP(writer_tests, tests);
