@@ -1,7 +1,9 @@
-/* The quiet thread. It wakes every few seconds; a purge slice is one short transaction, so that nobody waits behind it. */
+/* The quiet thread. It wakes every few seconds; a purge slice is one short transaction, so that nobody waits behind it, and so that a long purge does not
+ * keep the counted refusals from the log. */
 #include "gateway/housekeeping.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "gateway/audit/coalesce.h"
 
 #include <pthread.h>
 #include <time.h>
@@ -17,6 +19,7 @@ struct housekeeping {
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
 	bool stopping;
+	int64_t next_flush_ms, next_purge_ms; /* its thread only */
 };
 
 /* True when it is time to stop. */
@@ -37,12 +40,22 @@ static bool purge_in_unit(struct unit *unit, void *data, GError **error)
 	return store_purge(unit, clock_now_ms(), SLICE_ROWS, data, error);
 }
 
+static void flush_counted(struct housekeeping *housekeeping)
+{
+	int64_t now_ms = clock_monotonic_ms();
+	if (now_ms < housekeeping->next_flush_ms)
+		return;
+	housekeeping->next_flush_ms = now_ms + COALESCE_WINDOW_MS;
+	coalescer_flush(housekeeping->gateway->coalescer, clock_now_ms());
+}
+
 static void purge(struct housekeeping *housekeeping)
 {
 	bool more = true;
 	while (more && !wait_or_stop(housekeeping, SLICE_PAUSE_MS)) {
 		g_autoptr(GError) error = NULL;
 		more = false;
+		flush_counted(housekeeping);
 		if (!store_write(housekeeping->gateway->store, purge_in_unit, &more, &error))
 			log_line(LOG_LEVEL_WARNING, "store.purge", "error", error ? error->message : NULL, NULL);
 	}
@@ -51,13 +64,13 @@ static void purge(struct housekeeping *housekeeping)
 static void *keep_house(void *data)
 {
 	struct housekeeping *housekeeping = data;
-	int64_t next_purge_ms = 0;
 	while (!wait_or_stop(housekeeping, WAKE_MS)) {
 		int64_t now_ms = clock_monotonic_ms();
 		password_hasher_trim(housekeeping->gateway->hasher, now_ms);
-		if (now_ms >= next_purge_ms) {
+		flush_counted(housekeeping);
+		if (now_ms >= housekeeping->next_purge_ms) {
 			purge(housekeeping);
-			next_purge_ms = now_ms + PURGE_EVERY_MS;
+			housekeeping->next_purge_ms = now_ms + PURGE_EVERY_MS;
 		}
 	}
 	return NULL;

@@ -1,4 +1,5 @@
-/* What has to happen now and then, on one quiet thread: expired rows leave in small slices, unused hash memory goes back to the system. */
+/* What has to happen now and then, on one quiet thread: expired rows leave in small slices, unused hash memory goes back to the system, counted refusals
+ * go into the connection log. */
 #pragma once
 #include "gateway/call/gateway.h"
 

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/url.h"
 #include "gateway/admin/open.h"
+#include "gateway/audit/coalesce.h"
 #include "gateway/call/sources.h"
 #include "gateway/housekeeping.h"
 #include "gateway/oauth/oauth.h"
@@ -81,6 +82,7 @@ static bool open_shared(struct service *service, const struct config *config, GE
 	gateway->hasher = password_hasher_new(service->keys, config->password_hash, config->workers.hash_slots, error);
 	if (!gateway->hasher)
 		return false;
+	gateway->coalescer = coalescer_new(gateway->store);
 	gateway->cache = cache_new(gateway->store, CACHE_ENTRIES);
 	gateway->sources = sources_new(gateway->store);
 	cache_subscribe(gateway->cache, sources_changed, gateway->sources);
@@ -98,6 +100,10 @@ static void close_shared(struct service *service)
 	sources_free(gateway->sources);
 	if (gateway->hasher)
 		password_hasher_free(gateway->hasher);
+	/* Nobody asks any more: what was counted last goes into the log before it closes. */
+	if (gateway->coalescer)
+		coalescer_flush(gateway->coalescer, clock_now_ms());
+	coalescer_free(gateway->coalescer);
 	if (gateway->store)
 		store_close(gateway->store);
 	root_keys_free(service->keys);

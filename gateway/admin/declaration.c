@@ -1,7 +1,7 @@
 /* Reading a declaration: each object against its table of keys, all mistakes collected.
  *
  * An object with a mistake stays in the list without settings, so that others may refer to it without a second, misleading complaint. */
-#include "gateway/admin/declaration.h"
+#include "gateway/admin/declaring.h"
 
 #include "base/text.h"
 #include "gateway/admin/declaration_keys.h"
@@ -30,8 +30,7 @@ bool declaration_mistake(struct declaration *declaration, const json_t *written,
 	return false;
 }
 
-/* Validates one object; NULL when a mistake was noted. */
-static json_t *object_apply(struct declaration *declaration, const json_t *written, const struct key_rule *keys, const char *where)
+json_t *object_apply(struct declaration *declaration, const json_t *written, const struct key_rule *keys, const char *where)
 {
 	g_autofree char *prefix = g_strconcat(where, ".", NULL);
 	GError *error = NULL;
@@ -41,8 +40,7 @@ static json_t *object_apply(struct declaration *declaration, const json_t *writt
 	return settings;
 }
 
-/* "tenants[acme].users[alice]", by the object's own name, or its number where it has none. */
-static char *where_of(const char *parent, const char *list, const json_t *written, const char *key, size_t index)
+char *where_of(const char *parent, const char *list, const json_t *written, const char *key, size_t index)
 {
 	const char *name = json_string_at(written, key);
 	g_autofree char *number = g_strdup_printf("%zu", index);
@@ -156,22 +154,6 @@ static void resource_read(struct declaration *declaration, struct declared_tenan
 	}
 }
 
-static void provider_read(struct declaration *declaration, struct declared_tenant *tenant, const json_t *written, size_t index)
-{
-	struct declared_provider *provider = g_new0(struct declared_provider, 1);
-	const char *type = json_string_at(written, "type");
-	static const char *const later[] = { "ldap", "saml", "google", "azure", "linkedin", "oidc", NULL };
-	provider->written = written;
-	provider->where = where_of(tenant->where, ".providers", written, "name", index);
-	provider->name = g_strdup(json_string_at(written, "name"));
-	provider->position = (int)index;
-	g_ptr_array_add(tenant->providers, provider);
-	if (type && g_strv_contains(later, type))
-		declaration_mistake(declaration, written, "type", provider->where, "%s, expected local: this type is not built yet", type);
-	else
-		provider->settings = object_apply(declaration, written, provider_keys, provider->where);
-}
-
 static void user_password_read(struct declaration *declaration, struct declared_user *user, const json_t *settings)
 {
 	const char *password = json_string_at(settings, "password");
@@ -212,6 +194,8 @@ static void user_read(struct declaration *declaration, struct declared_tenant *t
 	if (account->email_verified && !account->email)
 		declaration_mistake(declaration, written, "email_verified", user->where, "true, expected an email beside it");
 	user_password_read(declaration, user, settings);
+	json_t *links = json_object_get(settings, "links");
+	user->links = json_array_size(links) ? json_incref(links) : NULL;
 	user->sound = declaration->mistakes->len == before;
 }
 
@@ -302,6 +286,7 @@ static void provider_free(void *data)
 	g_free(provider->where);
 	g_free(provider->name);
 	json_decref(provider->settings);
+	provider_record_clear(&provider->stored);
 	g_free(provider);
 }
 
@@ -312,6 +297,7 @@ static void user_free(void *data)
 	account_clear(&user->account);
 	secret_free(user->password);
 	g_free(user->password_hash);
+	json_decref(user->links);
 	g_free(user);
 }
 

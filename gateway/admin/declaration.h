@@ -14,8 +14,11 @@ struct declared_resource {
 struct declared_provider {
 	const json_t *written;
 	char *where, *name;
-	json_t *settings;
+	json_t *settings;        /* validated; with the secrets that were kept, once declaration_cross_check has looked */
 	int position;
+	/* What declaration_cross_check found under that name; zero when nothing. The plan compares with this very state, and the transaction compares again: a
+	 * secret must never meet settings that it was not checked against. */
+	struct provider_record stored;
 };
 
 struct declared_user {
@@ -26,6 +29,7 @@ struct declared_user {
 	bool disabled_given;
 	struct secret *password; /* NFC; NULL when not given */
 	char *password_hash;     /* as given, NULL */
+	json_t *links;           /* [{"provider":…, "subject":…}], NULL when none was given: then the account is the declaration's alone */
 };
 
 struct declared_client {

@@ -1,22 +1,13 @@
 /* What must hold between the objects of a declaration, and between them and what the store has already: names once, references met, issuers and domains of
  * one tenant only, passwords that the tenant's policy takes. */
-#include "gateway/admin/declaration.h"
+#include "gateway/admin/declaring.h"
 
 #include "gateway/admin/verbs.h"
 #include "policies/scope.h"
 
 #include <string.h>
 
-struct crossing {
-	struct declaration *declaration;
-	struct declared_tenant *tenant;
-	struct unit *unit;           /* NULL: no store yet */
-	struct tenant *stored;       /* NULL: the tenant is new */
-	GHashTable *identifiers;     /* of resources, declared or stored */
-	GHashTable *scopes;          /* every word a client may be given */
-};
-
-static bool is_new_in(GHashTable *seen, const char *name)
+bool is_new_in(GHashTable *seen, const char *name)
 {
 	return !name || g_hash_table_add(seen, g_strdup(name));
 }
@@ -141,16 +132,6 @@ static bool resources_check(struct crossing *crossing, GError **error)
 	return true;
 }
 
-static void providers_check(struct crossing *crossing)
-{
-	g_autoptr(GHashTable) seen = names_new();
-	for (guint i = 0; i < crossing->tenant->providers->len; i++) {
-		const struct declared_provider *provider = g_ptr_array_index(crossing->tenant->providers, i);
-		if (!is_new_in(seen, provider->name))
-			declaration_mistake(crossing->declaration, provider->written, "name", provider->where, "twice, expected once");
-	}
-}
-
 static void password_check(struct crossing *crossing, const struct tenant *tenant, const struct declared_user *user)
 {
 	g_autoptr(GError) problem = NULL;
@@ -162,18 +143,19 @@ static void password_check(struct crossing *crossing, const struct tenant *tenan
 static bool user_identity_check(struct crossing *crossing, const struct declared_user *user, GError **error)
 {
 	if (!crossing->stored)
-		return true;
+		return links_check(crossing, user, user->account.id, error);
 	g_auto(account_t) named = { 0 };
 	enum found found = account_find_login(crossing->unit, crossing->stored->id, user->account.username_key, &named, error);
 	if (found == BROKEN)
 		return false;
 	bool taken = found == FOUND && g_strcmp0(named.username_key, user->account.username_key) == 0;
+	const char *account = user->account.id[0] ? user->account.id : taken ? named.id : "";
 	if (taken && crossing->tenant->by_hand)
 		declaration_mistake(crossing->declaration, user->written, "username", user->where, "%s exists already, expected a new one", named.username);
 	else if (taken && user->account.id[0] && strcmp(named.id, user->account.id) != 0)
 		declaration_mistake(crossing->declaration, user->written, "id", user->where, "%s, expected %s, which this account has had since it was made: ids never change",
 		                    user->account.id, named.id);
-	return true;
+	return links_check(crossing, user, account, error);
 }
 
 static bool users_check(struct crossing *crossing, const struct tenant *tenant, GError **error)
@@ -209,8 +191,7 @@ static bool tenant_cross_check(struct crossing *crossing, GError **error)
 	g_autoptr(tenant_t) declared = tenant->settings ? tenant_new("", tenant->name, tenant->settings, 0) : NULL;
 	if (!resources_gather(crossing, error) || !resources_check(crossing, error) || !clients_check(crossing, error))
 		return false;
-	providers_check(crossing);
-	return users_check(crossing, declared ? declared : crossing->stored, error);
+	return providers_check(crossing, error) && users_check(crossing, declared ? declared : crossing->stored, error);
 }
 
 /* Issuers and domains stand for one tenant each, over the whole gateway: the host operator's file and the store are looked at together. */
@@ -276,11 +257,13 @@ bool declaration_cross_check(struct declaration *declaration, struct unit *unit,
 	for (guint i = 0; i < declaration->tenants->len; i++) {
 		struct crossing crossing = {
 			.declaration = declaration, .tenant = g_ptr_array_index(declaration->tenants, i), .unit = unit,
-			.identifiers = names_new(), .scopes = names_new(),
+			.identifiers = names_new(), .scopes = names_new(), .providers = names_new(), .links = names_new(),
 		};
 		bool done = tenant_cross_check(&crossing, error);
 		g_hash_table_unref(crossing.identifiers);
 		g_hash_table_unref(crossing.scopes);
+		g_hash_table_unref(crossing.providers);
+		g_hash_table_unref(crossing.links);
 		tenant_unref(crossing.stored);
 		if (!done)
 			return false;

@@ -350,6 +350,11 @@ const struct key_rule resource_keys[] = {
 	{ .name = "access_token_signed_response_alg", .type = KEY_STRING, .standard = "ES256", .check = algorithm_check, .description = "How its JWTs are signed." },
 	{ 0 },
 };
+static const struct key_rule link_keys[] = {
+	{ .name = "provider", .type = KEY_STRING, .required = true, .check = name_check, .description = "One of the tenant's providers." },
+	{ .name = "subject", .type = KEY_STRING, .required = true, .max = 255, .description = "The person's immutable identifier there." },
+	{ 0 },
+};
 const struct key_rule user_keys[] = {
 	{ .name = "username", .type = KEY_STRING, .required = true, .check = username_check, .description = "Login name." },
 	{ .name = "id", .type = KEY_STRING, .check = account_id_check, .description = "What `sub` shows; random when left out." },
@@ -361,7 +366,7 @@ const struct key_rule user_keys[] = {
 	{ .name = "disabled", .type = KEY_BOOLEAN, .description = "Whether the account is shut; left out: as it is." },
 	{ .name = "password", .type = KEY_SECRET, .description = "Password, in clear." },
 	{ .name = "password_hash", .type = KEY_STRING, .check = password_hash_check, .description = "Password, as a hash." },
-	{ .name = "links", .type = KEY_NOT_YET, .standard = "[]", .description = "Subjects at providers." },
+	{ .name = "links", .type = KEY_OBJECTS, .max = 64, .keys = link_keys, .description = "Who the person is at providers; added, never taken away." },
 	{ 0 },
 };
 const struct key_rule client_keys[] = {
@@ -399,13 +404,5 @@ const struct key_rule client_keys[] = {
 	{ .name = "dpop_bound_access_tokens", .type = KEY_NOT_YET, .standard = "false", .description = "Bound tokens." },
 	{ .name = "tls_client_certificate_bound_access_tokens", .type = KEY_NOT_YET, .standard = "false", .description = "Bound tokens." },
 	{ .name = "tls_client_auth_subject_dn", .type = KEY_NOT_YET, .description = "Its certificate's name." },
-	{ 0 },
-};
-const struct key_rule provider_keys[] = {
-	{ .name = "name", .type = KEY_STRING, .required = true, .check = name_check, .description = "Its name, never changed." },
-	{ .name = "type", .type = KEY_CHOICE, .choices = "local", .required = true, .description = "Its driver." },
-	{ .name = "display_name", .type = KEY_STRING, .check = display_check, .description = "What people read." },
-	{ .name = "enabled", .type = KEY_BOOLEAN, .standard = "true", .description = "Whether it is on." },
-	{ .name = "button", .type = KEY_BOOLEAN, .standard = "true", .description = "Whether the sign-in page offers it." },
 	{ 0 },
 };

@@ -7,7 +7,7 @@ extern const struct key_rule tenant_keys[];
 extern const struct key_rule resource_keys[];
 extern const struct key_rule user_keys[];
 extern const struct key_rule client_keys[];
-extern const struct key_rule provider_keys[];
+/* those of providers depend on the type: provider_settings.h */
 
 /* Forms that stand in several places. */
 bool name_is_plain(const char *name);           /* [a-z0-9-]{1,63} */

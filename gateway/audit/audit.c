@@ -68,7 +68,7 @@ bool audit_write(struct store *store, const struct tenant *tenant, const struct 
 		entry_free(entry);
 		return written;
 	}
-	if (!store_write_later(store, entry_write, entry, entry_free))
+	if (!(facts->result == AUDIT_OK ? store_write_later : store_write_spare)(store, entry_write, entry, entry_free))
 		return fail(error, ERROR_UNAVAILABLE, "the queue of log records is full: %s of tenant %s is not recorded", audit_event_text(facts->event),
 		            tenant->name);
 	return true;

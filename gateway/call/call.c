@@ -1,6 +1,6 @@
 /* The life of a call and its record in the connection log. How answers look is in answers.c. */
 #include "gateway/call/call.h"
-#include "base/log.h"
+#include "gateway/audit/coalesce.h"
 
 struct call *call_new(const struct gateway *gateway, struct tenant *tenant, struct request *request)
 {
@@ -56,12 +56,7 @@ struct audit_facts call_facts(struct call *call, enum audit_event event, enum re
 
 bool call_audit(struct call *call, enum audit_event event, enum reason reason)
 {
-	g_autoptr(GError) error = NULL;
 	g_autoptr(json_t) detail = NULL;
 	struct audit_facts facts = call_facts(call, event, reason, &detail);
-	if (audit_write(call->gateway->store, call->tenant, &facts, facts.account != NULL, &error))
-		return true;
-	log_line(LOG_LEVEL_ERROR, "audit.lost", "tenant", call->tenant->name, "event", audit_event_text(event), "ref", facts.ref,
-		"error", error ? error->message : NULL, NULL);
-	return false;
+	return coalescer_write(call->gateway->coalescer, call->tenant, &facts, facts.account != NULL);
 }

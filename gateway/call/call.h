@@ -36,7 +36,7 @@ bool call_check(struct call *call, const char *name, const char *seen, const cha
 
 /* Facts of this call for the connection log, with request data, time, reference and checks filled in; *ret_detail is to be freed by json_decref. */
 struct audit_facts call_facts(struct call *call, enum audit_event event, enum reason reason, json_t **ret_detail);
-/* Writes one record in a transaction of its own. False: it could not be kept. */
+/* Writes one record in a transaction of its own; refusals that repeat are counted (gateway/audit/coalesce.h). False: it could not be kept. */
 bool call_audit(struct call *call, enum audit_event event, enum reason reason);
 
 /* Answers with an error in the route's style. `description` (ASCII, NULL: the table's text) is for the application's developer. */

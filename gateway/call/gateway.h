@@ -5,6 +5,7 @@
 #include "gateway/store/cache.h"
 #include "gateway/store/store.h"
 
+struct coalescer;
 struct known_tokens;
 struct sources;
 
@@ -14,6 +15,7 @@ struct gateway {
 	const struct root_keys *keys;
 	struct password_hasher *hasher;
 	struct sources *sources;      /* tenants' identity sources, opened (gateway/call/sources.h) */
+	struct coalescer *coalescer;  /* every record of a request goes through it (gateway/audit/coalesce.h) */
 	struct known_tokens *known;   /* access tokens seen before (gateway/oauth/known_tokens.h) */
 	const char *base_url;         /* no trailing slash */
 	const char *base_authority;   /* "host[:port]" of base_url, lower case */

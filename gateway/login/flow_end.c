@@ -40,7 +40,7 @@ struct ending {
 	enum reason reason;
 };
 
-/* The flow is taken out and the refusal recorded, together. */
+/* The flow is taken out and, where we know whom we refuse, the refusal recorded, together. */
 static bool end_in_unit(struct unit *unit, void *data, GError **error)
 {
 	struct ending *ending = data;
@@ -49,6 +49,8 @@ static bool end_in_unit(struct unit *unit, void *data, GError **error)
 	g_autoptr(json_t) detail = NULL;
 	if (ending->login->handle && flow_consume(unit, call->tenant->id, ending->login->flow.digest, &gone, error) == BROKEN)
 		return false;
+	if (!ending->login->has_session)
+		return true;
 	struct audit_facts facts = call_facts(call, EVENT_AUTHORIZE_REFUSE, ending->reason, &detail);
 	return audit_append(unit, call->gateway->store, call->tenant, &facts, facts.account != NULL, error);
 }
@@ -56,9 +58,14 @@ static bool end_in_unit(struct unit *unit, void *data, GError **error)
 void flow_refuse(struct login *login, enum error_code code, enum reason reason, const char *description)
 {
 	GError *error = NULL;
-	if (!store_write(login->call->gateway->store, end_in_unit, &(struct ending){ login, reason }, &error))
+	/* A stranger must not cause a commit for every request: his refusals are records that nobody waits for, and counted when they repeat. */
+	if ((login->handle || login->has_session) && !store_write(login->call->gateway->store, end_in_unit, &(struct ending){ login, reason }, &error)) {
 		call_fail_error(login->call, error);
-	else if (login->client)
+		return;
+	}
+	if (!login->has_session)
+		call_audit(login->call, EVENT_AUTHORIZE_REFUSE, reason);
+	if (login->client)
 		flow_redirect(login, "error", error_oauth_name(code), "error_description", description ? description : error_public_text(code), NULL);
 	else
 		call_fail_page(login->call, code, description);

@@ -287,8 +287,15 @@ describe('refresh_token (section 6, RFC 9700 section 4.14)', () => {
 				const lost = assertTokens(await application.refresh(first.refresh_token))
 				const retried = await at(25_000, async () => assertTokens(await application.refresh(first.refresh_token)))
 				assert.notEqual(retried.refresh_token, lost.refresh_token)
-				assertRefused(await application.refresh(lost.refresh_token), 400, 'invalid_grant')
 				assertTokens(await application.refresh(retried.refresh_token))
+			})
+			test('the replaced successor is an old token: whoever shows it ends the family', async () => {
+				const application = make(), first = await aliceTokens(application)
+				const stolen = assertTokens(await application.refresh(first.refresh_token))
+				const retried = assertTokens(await application.refresh(first.refresh_token))
+				assertRefused(await application.refresh(stolen.refresh_token), 400, 'invalid_grant')
+				assertRefused(await application.refresh(retried.refresh_token), 400, 'invalid_grant')
+				assert.equal((await application.userinfo(retried.access_token)).status, 401)
 			})
 			test('the 30 s run from the first use, however often it is retried', async () => {
 				const application = make(), first = await aliceTokens(application)
