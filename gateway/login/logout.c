@@ -137,7 +137,8 @@ static char *logout_url(struct call *call, const struct form *form)
 /* The form's redirect may end at the application: the policy must name its origin, since Chromium holds redirects to form-action. */
 static void ask(struct logout *logout, const char *return_url)
 {
-	g_autoptr(url_t) url = url_parse(return_url, NULL);
+	bool own = g_str_has_prefix(return_url, logout->call->tenant->issuer);
+	g_autoptr(url_t) url = own ? NULL : url_parse(return_url, NULL);
 	g_autofree char *origin = url ? url_origin(url) : NULL;
 	g_autofree char *action = logout_url(logout->call, logout->form);
 	g_autofree char *token = form_token(logout);

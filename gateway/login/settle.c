@@ -75,39 +75,55 @@ static void fill_session(struct settling *settling)
 	session->created_ms = session->auth_time_ms = session->last_seen_ms = now_ms;
 }
 
+/* The session that will be: the same person's keeps its inner id and age, anybody else's is new. */
+static void choose_session(struct settling *settling)
+{
+	const struct session *before = &settling->login->session;
+	fill_session(settling);
+	settling->renewed = settling->login->has_session && strcmp(before->account, settling->account.id) == 0;
+	if (!settling->renewed) {
+		random_identifier(settling->session.id);
+		return;
+	}
+	memcpy(settling->session.id, before->id, IDENTIFIER_SIZE);
+	settling->session.created_ms = before->created_ms;
+}
+
 static bool write_session(struct unit *unit, struct settling *settling, GError **error)
 {
 	struct login *login = settling->login;
 	const char *tenant = login->call->tenant->id;
-	fill_session(settling);
-	settling->renewed = login->has_session && strcmp(login->session.account, settling->account.id) == 0;
-	if (settling->renewed) {
-		memcpy(settling->session.id, login->session.id, IDENTIFIER_SIZE);
-		settling->session.created_ms = login->session.created_ms;
+	if (settling->renewed)
 		return session_renew(unit, tenant, &settling->session, error);
-	}
-	random_identifier(settling->session.id);
 	if (login->has_session && !session_end(unit, tenant, login->session.id, settling->session.auth_time_ms, error))
 		return false;
 	return session_insert(unit, tenant, &settling->session, error);
 }
 
-static bool write_success(struct unit *unit, struct settling *settling, GError **error)
+/* Marks the flow as this session's. A flow that was finished or cancelled in another tab meanwhile is a refusal with a record of its own: a right password must
+ * not be told from a wrong one by its absence. */
+static bool claim_flow(struct unit *unit, struct settling *settling, GError **error)
 {
 	struct login *login = settling->login;
-	struct call *call = login->call;
-	const char *replacement = settling->answer->replacement_hash, *was = settling->attempt->stored;
-	if (replacement && was && !credential_rehash(unit, call->tenant->id, settling->account.id, was, replacement, error))
-		return false;
-	if (!buckets_forgive(unit, call, &settling->attempt->buckets, error) || !write_session(unit, settling, error))
-		return false;
 	g_free(login->flow.session);
 	login->flow.session = g_strdup(settling->session.id);
 	login->flow.consented = false; /* what somebody else allowed in this flow is not this person's consent */
-	enum found found = flow_update(unit, call->tenant->id, &login->flow, error);
+	enum found found = flow_update(unit, login->call->tenant->id, &login->flow, error);
 	if (found == MISSING)
-		return fail(error, ERROR_FLOW_EXPIRED, "the flow was finished in another tab");
-	return found == FOUND;
+		settling->reason = REASON_FLOW_EXPIRED;
+	return found != BROKEN;
+}
+
+static bool write_success(struct unit *unit, struct settling *settling, GError **error)
+{
+	struct call *call = settling->login->call;
+	const char *replacement = settling->answer->replacement_hash, *was = settling->attempt->stored;
+	choose_session(settling);
+	if (!claim_flow(unit, settling, error) || settling->reason != REASON_OK)
+		return settling->reason == REASON_FLOW_EXPIRED;
+	if (replacement && was && !credential_rehash(unit, call->tenant->id, settling->account.id, was, replacement, error))
+		return false;
+	return buckets_forgive(unit, call, &settling->attempt->buckets, error) && write_session(unit, settling, error);
 }
 
 static bool write_record(struct unit *unit, struct settling *settling, GError **error)
@@ -138,7 +154,7 @@ static bool count_outcome(struct unit *unit, struct settling *settling, GError *
 {
 	struct call *call = settling->login->call;
 	const struct buckets *buckets = &settling->attempt->buckets;
-	if (settling->reason == REASON_OK || settling->attempt->throttled != REASON_OK)
+	if (settling->reason == REASON_OK || settling->reason == REASON_FLOW_EXPIRED)
 		return true;
 	return no_verdict(settling) ? buckets_give_back(unit, call, buckets, error) : buckets_blame(unit, call, buckets, error);
 }

@@ -12,6 +12,7 @@ struct attempt {
 	const struct source *source;   /* who answered; NULL: nobody was asked */
 	char *stored;                /* the password hash that was lent, NULL: none */
 	struct buckets buckets;
+	bool admitted;               /* holds room for a hash */
 	enum reason throttled;       /* REASON_OK: the password counts */
 };
 

@@ -59,11 +59,21 @@ static bool lend_credential(void *data, const char *login_key, struct credential
 	return true;
 }
 
+/* Room for a hash is held only while our own accounts are asked: a directory that hangs must not take it from other tenants. */
+static void leave_hasher(struct call *call, struct attempt *attempt)
+{
+	if (attempt->admitted)
+		password_hasher_leave(call->gateway->hasher);
+	attempt->admitted = false;
+}
+
 static void ask_source(struct call *call, struct attempt *attempt, struct provider_answer *answer)
 {
 	struct loan lent = { call, attempt };
 	struct provider_loan loan = { .data = &lent, .find_credential = lend_credential, .hasher = call->gateway->hasher };
 	const struct source *source = attempt->source;
+	if (source->driver->capabilities & CAPABILITY_REFRESHES)
+		leave_hasher(call, attempt);
 	call_check(call, "source", source->name, NULL, true);
 	source->driver->complete(source->state, &(struct provider_complete){ .reply = request_form(call->request), .loan = &loan,
 		.now_ms = request_time_ms(call->request), .deadline_ms = request_deadline_ms(call->request), .checks = call->checks }, answer);
@@ -121,6 +131,8 @@ static void answer_sign_in(struct login *login, const struct attempt *attempt, e
 		call_fail_error(login->call, error);
 	else if (reason == REASON_OK)
 		flow_continue(login, PLACE_SIGN_IN);
+	else if (reason == REASON_FLOW_EXPIRED)
+		call_fail_page(login->call, ERROR_FLOW_EXPIRED, NULL);
 	else
 		signin_show(login, is_busy(reason) ? "busy" : "wrong", attempt->username);
 }
@@ -182,12 +194,13 @@ static void post_sign_in(struct login *login)
 	if (!attempt.username)
 		attempt.username = "";
 	/* Before anything is counted or stored: who is turned away for want of room has tried nothing. */
-	if (!password_hasher_enter(login->call->gateway->hasher)) {
+	attempt.admitted = password_hasher_enter(login->call->gateway->hasher);
+	if (!attempt.admitted) {
 		signin_show(login, "busy", attempt.username);
 		return;
 	}
 	receive_attempt(login, &attempt);
-	password_hasher_leave(login->call->gateway->hasher);
+	leave_hasher(login->call, &attempt);
 	g_free(attempt.login_key);
 	g_free(attempt.stored);
 	account_clear(&attempt.account);

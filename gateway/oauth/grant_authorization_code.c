@@ -7,8 +7,8 @@
 #include "base/encoding.h"
 #include "crypto/compare.h"
 #include "crypto/opaque_token.h"
-#include "gateway/call/entitlement.h"
 #include "gateway/oauth/grants.h"
+#include "gateway/oauth/width.h"
 #include "policies/pkce.h"
 #include "policies/scope.h"
 
@@ -18,6 +18,7 @@ struct exchange {
 	struct code code;
 	struct grant grant;
 	struct account account;
+	struct width width;
 	struct access access;
 	char *id_token;
 	char refresh[OPAQUE_TOKEN_SIZE]; /* "" when none is given */
@@ -29,6 +30,7 @@ static void exchange_clear(struct exchange *exchange)
 	code_clear(&exchange->code);
 	grant_clear(&exchange->grant);
 	account_clear(&exchange->account);
+	width_clear(&exchange->width);
 	access_clear(&exchange->access);
 	g_free(exchange->id_token);
 	wipe(exchange->refresh, sizeof exchange->refresh);
@@ -126,17 +128,14 @@ static bool claim_in_unit(struct unit *unit, void *data, GError **error)
 }
 
 /* Signs before the commit, so that a failing signature spends nothing. */
-static bool make_tokens(struct exchange *exchange, const struct form *form, const char **ret_wrong, GError **error)
+static bool make_tokens(struct exchange *exchange, GError **error)
 {
 	struct call *call = exchange->call;
-	g_auto(GStrv) resources = issue_resources(form, exchange->grant.resources, ret_wrong);
-	if (!resources)
-		return false;
-	struct issue issue = { .client = exchange->client, .grant = &exchange->grant, .account = &exchange->account, .scope = exchange->grant.scope,
-		.resources = (const char *const *)resources, .now_ms = request_time_ms(call->request) };
+	struct issue issue = { .client = exchange->client, .grant = &exchange->grant, .account = &exchange->account, .scope = exchange->width.scope,
+		.resources = (const char *const *)exchange->width.resources, .now_ms = request_time_ms(call->request) };
 	if (!issue_access(call, &issue, &exchange->access, error))
 		return false;
-	if (scope_has(exchange->grant.scope, "openid") && !(exchange->id_token = issue_id_token(call, &issue, exchange->access.token, error)))
+	if (scope_has(issue.scope, "openid") && !(exchange->id_token = issue_id_token(call, &issue, exchange->access.token, error)))
 		return false;
 	if (exchange->client->grant_types & GRANT_TYPE_REFRESH_TOKEN)
 		opaque_token_make(OPAQUE_REFRESH_PREFIX, exchange->refresh);
@@ -145,7 +144,7 @@ static bool make_tokens(struct exchange *exchange, const struct form *form, cons
 
 static void answer(struct exchange *exchange)
 {
-	g_autoptr(json_t) body = issue_answer(&exchange->access, exchange->grant.scope);
+	g_autoptr(json_t) body = issue_answer(&exchange->access, exchange->width.scope);
 	if (exchange->refresh[0])
 		json_object_set_new(body, "refresh_token", json_string(exchange->refresh));
 	if (exchange->id_token)
@@ -157,18 +156,15 @@ static void redeem(struct exchange *exchange, const struct form *form)
 {
 	struct call *call = exchange->call;
 	GError *error = NULL;
-	const char *wrong = NULL;
 	call->facts.account = exchange->account.id;
 	call->facts.username = exchange->account.username;
 	call->facts.session = exchange->grant.session[0] ? exchange->grant.session : NULL;
 	enum reason reason = check_code(exchange, form);
 	if (reason == REASON_OK)
-		reason = entitlement(&exchange->account, exchange->client);
+		reason = width_find(exchange->client, &exchange->grant, &exchange->account, form, NULL, &exchange->width);
 	if (reason != REASON_OK)
-		grant_refuse(call, ERROR_INVALID_GRANT, reason, NULL);
-	else if (!make_tokens(exchange, form, &wrong, &error) && wrong)
-		grant_refuse(call, ERROR_INVALID_TARGET, REASON_TARGET_REFUSED, wrong);
-	else if (error || !store_write(call->gateway->store, claim_in_unit, exchange, &error))
+		grant_refuse(call, grant_error(reason), reason, NULL);
+	else if (!make_tokens(exchange, &error) || !store_write(call->gateway->store, claim_in_unit, exchange, &error))
 		grant_fail(call, error);
 	else if (exchange->outcome != REASON_OK)
 		call_fail_json(call, ERROR_INVALID_GRANT, NULL);

@@ -9,7 +9,6 @@
  */
 #include "gateway/oauth/refresh.h"
 #include "crypto/opaque_token.h"
-#include "gateway/call/entitlement.h"
 #include "gateway/call/provision.h"
 #include "policies/scope.h"
 
@@ -21,7 +20,7 @@ static void refresh_clear(struct refresh *refresh)
 	access_clear(&refresh->access);
 	provider_answer_clear(&refresh->upstream);
 	source_list_unref(refresh->sources);
-	g_strfreev(refresh->resources);
+	width_clear(&refresh->width);
 	g_free(refresh->id_token);
 	wipe(refresh->successor, sizeof refresh->successor);
 	refresh->call->facts.account = refresh->call->facts.username = refresh->call->facts.session = NULL;
@@ -94,58 +93,27 @@ static bool ask_upstream(struct refresh *refresh, enum reason *ret_reason, GErro
 		|| store_write(call->gateway->store, update_in_unit, refresh, error);
 }
 
-/* --- width --- */
-
-static bool resources_open(const struct refresh *refresh)
-{
-	char *const *open = refresh->client->resources;
-	for (size_t i = 0; refresh->resources[i]; i++)
-		if (!open || !g_strv_contains((const char *const *)open, refresh->resources[i]))
-			return false;
-	return true;
-}
-
-/* Scope and audience may narrow, never widen (RFC 6749 section 6, RFC 8707 section 2.2), and what the client or the person has lost since is not given. */
-static enum reason check_width(struct refresh *refresh, const struct form *form)
-{
-	const char *wrong = NULL;
-	refresh->scope = form_value(form, "scope") ? form_value(form, "scope") : refresh->grant.scope;
-	refresh->resources = issue_resources(form, refresh->grant.resources, &wrong);
-	enum reason reason = entitlement(&refresh->account, refresh->client);
-	if (reason != REASON_OK)
-		return reason;
-	if (!refresh->resources || !resources_open(refresh))
-		return REASON_TARGET_REFUSED;
-	reason = scope_decide(refresh->scope, refresh->grant.scope);
-	return reason == REASON_OK ? scope_decide(refresh->scope, refresh->client->scope) : reason;
-}
-
 /* --- tokens --- */
 
 static bool sign_tokens(struct refresh *refresh, GError **error)
 {
 	struct call *call = refresh->call;
-	struct issue issue = { .client = refresh->client, .grant = &refresh->grant, .account = &refresh->account, .scope = refresh->scope,
-		.resources = (const char *const *)refresh->resources, .now_ms = request_time_ms(call->request) };
+	struct issue issue = { .client = refresh->client, .grant = &refresh->grant, .account = &refresh->account, .scope = refresh->width.scope,
+		.resources = (const char *const *)refresh->width.resources, .now_ms = request_time_ms(call->request) };
 	if (!issue_access(call, &issue, &refresh->access, error))
 		return false;
 	/* OpenID Connect Core section 12.2: same iss, sub, aud and auth_time; no nonce */
 	g_clear_pointer(&refresh->grant.nonce, g_free);
-	return !scope_has(refresh->scope, "openid") || (refresh->id_token = issue_id_token(call, &issue, refresh->access.token, error)) != NULL;
+	return !scope_has(refresh->width.scope, "openid") || (refresh->id_token = issue_id_token(call, &issue, refresh->access.token, error)) != NULL;
 }
 
 static void answer(struct refresh *refresh, const struct form *form)
 {
-	g_autoptr(json_t) body = issue_answer(&refresh->access, refresh->scope);
+	g_autoptr(json_t) body = issue_answer(&refresh->access, refresh->width.scope);
 	json_object_set_new(body, "refresh_token", json_string(refresh->successor[0] ? refresh->successor : form_value(form, "refresh_token")));
 	if (refresh->id_token)
 		json_object_set_new(body, "id_token", json_string(refresh->id_token));
 	reply_json(refresh->call->reply, 200, body);
-}
-
-static enum error_code code_of(enum reason reason)
-{
-	return reason == REASON_SCOPE_REFUSED ? ERROR_INVALID_SCOPE : reason == REASON_TARGET_REFUSED ? ERROR_INVALID_TARGET : ERROR_INVALID_GRANT;
 }
 
 /* Asks, checks, signs. A person whom the source no longer knows gets no tokens made: the transaction will end the family. */
@@ -153,7 +121,8 @@ static bool prepare(struct refresh *refresh, const struct form *form, enum reaso
 {
 	if (!ask_upstream(refresh, &refresh->upstream_reason, error))
 		return false;
-	*ret_reason = refresh->upstream_reason == REASON_OK ? check_width(refresh, form) : REASON_OK;
+	*ret_reason = refresh->upstream_reason != REASON_OK ? REASON_OK
+		: width_find(refresh->client, &refresh->grant, &refresh->account, form, form_value(form, "scope"), &refresh->width);
 	return *ret_reason != REASON_OK || refresh->upstream_reason != REASON_OK || sign_tokens(refresh, error);
 }
 
@@ -165,7 +134,7 @@ static void redeem(struct refresh *refresh, const struct form *form)
 	if (!prepare(refresh, form, &reason, &error))
 		grant_fail(call, error);
 	else if (reason != REASON_OK)
-		grant_refuse(call, code_of(reason), reason, NULL);
+		grant_refuse(call, grant_error(reason), reason, NULL);
 	else if (!store_write(call->gateway->store, refresh_in_unit, refresh, &error))
 		grant_fail(call, error);
 	else if (refresh->outcome != REASON_OK)

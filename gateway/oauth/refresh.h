@@ -3,6 +3,7 @@
 #include "crypto/opaque_token.h"
 #include "gateway/call/sources.h"
 #include "gateway/oauth/grants.h"
+#include "gateway/oauth/width.h"
 
 struct refresh {
 	struct call *call;
@@ -14,8 +15,7 @@ struct refresh {
 	const struct source *source;       /* that the person came from; NULL: none that can be asked */
 	struct provider_answer upstream;
 	enum reason upstream_reason;       /* REASON_OK: still there, or nobody to ask */
-	const char *scope;
-	char **resources;
+	struct width width;
 	struct access access;
 	char *id_token;
 	char successor[OPAQUE_TOKEN_SIZE]; /* "" when the token stays */

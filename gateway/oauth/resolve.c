@@ -148,10 +148,25 @@ static enum reason find_row_life(struct call *call, struct unit *unit, const str
 	return found == BROKEN ? REASON_STORE_BROKEN : found == MISSING || stored.revoked_ms ? REASON_TOKEN_REVOKED : REASON_OK;
 }
 
-static struct live_token *read_token(struct call *call, struct unit *unit, const char *text, const uint8_t digest[DIGEST_SIZE], GError **error)
+/* A token whose origin was proved before: what it says is read again out of the answer that was made, since names and the issuer may have changed; its signature
+ * is not. */
+static struct live_token *read_again(struct call *call, const struct live_token *known)
+{
+	gsize length;
+	const char *text = g_bytes_get_data(known->introspection, &length);
+	g_autoptr(json_t) claims = json_parse(text, length, length, NULL);
+	g_autoptr(live_token_t) token = live_token_new();
+	if (!claims || !read_claims(token, claims, call->tenant->issuer))
+		return NULL;
+	token->kid = known->kid ? g_ref_string_acquire(known->kid) : NULL;
+	return g_steal_pointer(&token);
+}
+
+static struct live_token *read_token(struct call *call, struct unit *unit, const char *text, const uint8_t digest[DIGEST_SIZE], const struct live_token *known,
+	GError **error)
 {
 	bool opaque = opaque_token_well_formed(OPAQUE_ACCESS_PREFIX, text);
-	g_autoptr(live_token_t) token = opaque ? read_opaque(call, unit, digest, error) : read_jwt(call, text, error);
+	g_autoptr(live_token_t) token = known ? read_again(call, known) : opaque ? read_opaque(call, unit, digest, error) : read_jwt(call, text, error);
 	if (!token)
 		return NULL;
 	memcpy(token->digest, digest, DIGEST_SIZE);
@@ -163,13 +178,13 @@ static struct live_token *read_token(struct call *call, struct unit *unit, const
 }
 
 /* The way of a token that is new here, or whose tenant has changed since it was last looked at. */
-static struct live_token *resolve_slowly(struct call *call, const char *text, const uint8_t digest[DIGEST_SIZE], struct live_token *known,
+static struct live_token *resolve_slowly(struct call *call, const char *text, const uint8_t digest[DIGEST_SIZE], const struct live_token *known,
 	enum reason *ret_reason, GError **error)
 {
 	GError *broken = NULL;
 	uint64_t generation = known_tokens_generation(call->gateway->known, call->tenant->id);
 	struct unit *unit = store_reader(call->gateway->store, &broken);
-	g_autoptr(live_token_t) token = !unit ? NULL : known ? live_token_ref(known) : read_token(call, unit, text, digest, &broken);
+	g_autoptr(live_token_t) token = unit ? read_token(call, unit, text, digest, known, &broken) : NULL;
 	if (token && !broken)
 		*ret_reason = find_life(call, unit, token, &broken);
 	if (token && !broken && *ret_reason == REASON_OK)

@@ -37,18 +37,24 @@ static bool find_person(struct unit *unit, struct revocation *revocation, const 
 	return true;
 }
 
+/* FOUND: a refresh token of this client. */
+static enum found find_own(struct unit *unit, const struct revocation *revocation, struct refresh_token *ret, GError **error)
+{
+	uint8_t digest[DIGEST_SIZE];
+	digest_sha256(revocation->text, strlen(revocation->text), digest);
+	enum found found = refresh_find(unit, revocation->call->tenant->id, digest, ret, error);
+	return found == FOUND && strcmp(ret->client_id, revocation->client->client_id) != 0 ? MISSING : found;
+}
+
 static bool revoke_refresh(struct unit *unit, struct revocation *revocation, GError **error)
 {
 	struct call *call = revocation->call;
-	uint8_t digest[DIGEST_SIZE];
 	g_auto(refresh_token_t) token = { 0 };
-	digest_sha256(revocation->text, strlen(revocation->text), digest);
-	enum found found = refresh_find(unit, call->tenant->id, digest, &token, error);
+	enum found found = find_own(unit, revocation, &token, error);
 	if (found == BROKEN)
 		return false;
-	bool own = found == FOUND && strcmp(token.client_id, revocation->client->client_id) == 0;
-	revocation->reason = own ? REASON_OK : REASON_REFRESH_UNKNOWN;
-	return !own || (find_person(unit, revocation, token.grant, error)
+	revocation->reason = found == FOUND ? REASON_OK : REASON_REFRESH_UNKNOWN;
+	return found == MISSING || (find_person(unit, revocation, token.grant, error)
 		&& grant_revoke(unit, call->tenant->id, token.grant, request_time_ms(call->request), error));
 }
 
@@ -84,21 +90,41 @@ static void write_revocation(struct call *call, struct revocation *revocation)
 	revocation_clear(revocation);
 }
 
+static void refuse(struct call *call, enum reason reason)
+{
+	call_audit(call, EVENT_TOKEN_REFUSE, reason);
+	reply_status(call->reply, 200);
+}
+
+/* Looked up before anything is written: a public client's name is enough to get here, and a stranger's guesses must cost no commit. */
+static void revoke_refresh_text(struct call *call, struct revocation *revocation)
+{
+	GError *error = NULL;
+	g_auto(refresh_token_t) token = { 0 };
+	struct unit *unit = store_reader(call->gateway->store, &error);
+	enum found found = unit ? find_own(unit, revocation, &token, &error) : BROKEN;
+	if (found == BROKEN)
+		call_fail_error(call, error);
+	else if (found == MISSING)
+		refuse(call, REASON_REFRESH_UNKNOWN);
+	else
+		write_revocation(call, revocation);
+}
+
 static void revoke_text(struct call *call, const struct client *client, const char *text)
 {
 	GError *error = NULL;
 	enum reason reason;
 	struct revocation revocation = { .call = call, .client = client, .text = text };
 	if (opaque_token_well_formed(OPAQUE_REFRESH_PREFIX, text)) {
-		write_revocation(call, &revocation);
+		revoke_refresh_text(call, &revocation);
 		return;
 	}
 	g_autoptr(live_token_t) token = token_resolve(call, text, &reason, &error);
 	if (!token && reason == REASON_STORE_BROKEN) {
 		call_fail_error(call, error);
 	} else if (!token || strcmp(token->client_id, client->client_id) != 0) {
-		call_audit(call, EVENT_TOKEN_REFUSE, token ? REASON_TOKEN_NOT_YOURS : reason);
-		reply_status(call->reply, 200);
+		refuse(call, token ? REASON_TOKEN_NOT_YOURS : reason);
 	} else {
 		revocation.access = token;
 		write_revocation(call, &revocation);

@@ -53,6 +53,11 @@ void grant_refuse(struct call *call, enum error_code code, enum reason reason, c
 	call_fail_json(call, code, description);
 }
 
+enum error_code grant_error(enum reason reason)
+{
+	return reason == REASON_SCOPE_REFUSED ? ERROR_INVALID_SCOPE : reason == REASON_TARGET_REFUSED ? ERROR_INVALID_TARGET : ERROR_INVALID_GRANT;
+}
+
 void grant_fail(struct call *call, GError *error)
 {
 	if (g_error_matches(error, PASSERELLE_ERROR, ERROR_INVALID_TARGET)) {

@@ -1,6 +1,7 @@
 // What the command line changes holds for every request that the running server accepts after the command has returned (CONTRACT section 1): in a loop,
 // because a race that is lost one time in ten is a race. What the commands print is tested in tests/admin.
 import assert from 'node:assert/strict'
+import { appendFileSync, readFileSync } from 'node:fs'
 import { after, before, describe, test } from 'node:test'
 import { Gateway } from './lib/gateway.mjs'
 import { Application, assertRefused, claimsOf } from './lib/application.mjs'
@@ -115,15 +116,29 @@ test('a tenant added while the server runs is served at once, and one removed no
 	}
 })
 
-test('export and apply on another gateway: the same people with the same sub, and secrets that work', async () => {
-	const before = await web.tokens('alice', PASSWORDS.alice)
-	const other = await Gateway.start()
-	try {
-		await other.cliWith({ input: await gateway.cli('export', '--with-secrets', ...T) }, 'apply', '-f', '-')
+describe('export and apply on another gateway', () => {
+	let other, exported
+	before(async () => {
+		exported = await gateway.cli('export', '--with-secrets', ...T)
+		other = await Gateway.start()
+	})
+	after(() => other?.stop())
+
+	test('passwords sealed with a key that is not there are refused, before anything is written', async () => {
+		const done = await other.command(['apply', '-f', '-'], { input: exported })
+		assert.equal(done.status, 1, done.out)
+		assert.match(done.err, /password_hash: .*key/)
+		assert.equal((await other.command(['tenant', 'list', '--json'])).out.trim(), '[]')
+	})
+
+	test('with the key: the same people with the same sub and passwords, and secrets that work', async () => {
+		const before = await web.tokens('alice', PASSWORDS.alice)
+		await other.terminate()
+		appendFileSync(other.path('var', 'secret.key'), readFileSync(gateway.path('var', 'secret.key')))
+		await other.launch()
+		await other.cliWith({ input: exported }, 'apply', '-f', '-')
 		const there = new Application(other, 'acme', CLIENTS.web), tokens = await there.tokens('alice', PASSWORDS.alice)
 		assert.equal(claimsOf(tokens.id_token).sub, claimsOf(before.id_token).sub)
 		assert.equal((await there.introspect(before.access_token)).json.active, false, 'keys and tokens stay at home')
-	} finally {
-		await other.stop()
-	}
+	})
 })
