@@ -15,10 +15,21 @@ struct form {
 	char bytes[];
 };
 
+/* How much needs no decoding. Tokens make up most of what is decoded, and have nothing to decode. */
+static size_t plain_length(const char *text, size_t length)
+{
+	if (!length)
+		return 0;
+	const char *percent = memchr(text, '%', length);
+	size_t until = percent ? (size_t)(percent - text) : length;
+	const char *plus = memchr(text, '+', until);
+	return plus ? (size_t)(plus - text) : until;
+}
+
 bool form_decode(char *text, size_t length, size_t *ret_length)
 {
-	size_t written = 0;
-	for (size_t i = 0; i < length; i++) {
+	size_t plain = plain_length(text, length), written = plain;
+	for (size_t i = plain; i < length; i++) {
 		char c = text[i];
 		if (c == '+') {
 			c = ' ';

@@ -60,6 +60,16 @@ bool check(struct checks *checks, const char *name, const char *seen, const char
 	return passed;
 }
 
+bool check_advised(struct checks *checks, const char *name, const char *seen, const char *expected, bool passed, const char *advice)
+{
+	size_t before = checks ? json_array_size(checks->rows) : 0;
+
+	check(checks, name, seen, expected, passed);
+	if (checks && !passed && json_array_size(checks->rows) > before)
+		json_object_set_new_nocheck(json_array_get(checks->rows, before), "advice", value_of(advice));
+	return passed;
+}
+
 json_t *checks_json(const struct checks *checks)
 {
 	json_t *rows = checks ? json_copy(checks->rows) : json_array();

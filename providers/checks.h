@@ -10,5 +10,7 @@ void checks_free(struct checks *checks);
 /* Records one check and returns `passed`, so that code reads: if (!check(c, "audience", seen, expected, ok)) return …. seen and expected may be NULL.
  * `checks` may be NULL: nothing is recorded. At most 64 are kept; later ones are counted only. */
 bool check(struct checks *checks, const char *name, const char *seen, const char *expected, bool passed);
+/* The same with a sentence for whoever mends it, kept as "advice" where the check failed: what to change, and on which side. */
+bool check_advised(struct checks *checks, const char *name, const char *seen, const char *expected, bool passed, const char *advice);
 /* [{"check":…,"seen":…,"expected":…,"passed":…}, …]. Caller owns. */
 json_t *checks_json(const struct checks *checks);

@@ -65,14 +65,14 @@ char *filter_and(const char *filter, const char *other)
 	return two ? g_strdup_printf("(&%s%s)", one, two) : g_steal_pointer(&one);
 }
 
-/* libldap has no function for this alone: it encodes a search that goes into a pair of sockets nobody reads. */
+/* libldap has no function for this alone, and takes an empty one for (objectClass=*): it encodes a search that goes into a pair of sockets nobody reads. */
 bool filter_is_fit(const char *filter)
 {
 	LDAP *handle = NULL;
 	int ends[2], id = 0;
 
 	ldap_library_start();
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
+	if (!*filter || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
 		return false;
 	int code = ldap_init_fd(ends[0], LDAP_PROTO_TCP, "ldap://nobody", &handle);
 	if (code == LDAP_SUCCESS) {

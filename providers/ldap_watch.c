@@ -13,6 +13,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed;
 static struct handshake_watch *watches;
 static bool watching;
+static int64_t wakes_ms; /* when the thread looks next: who is due later need not wake it */
 
 /* Shuts what is late; the next deadline, INT64_MAX where there is none. Under the lock, as is striking off: a descriptor that has been closed, and may be somebody
  * else's by now, is never in the list. */
@@ -36,6 +37,7 @@ static void *watch_run(void *data)
 	pthread_mutex_lock(&lock);
 	for (;;) {
 		int64_t next_ms = late_shut(clock_monotonic_ms());
+		wakes_ms = next_ms;
 		const struct timespec until = {.tv_sec = next_ms / 1000, .tv_nsec = (next_ms % 1000) * 1000000};
 		if (next_ms == INT64_MAX)
 			pthread_cond_wait(&changed, &lock);
@@ -70,7 +72,8 @@ bool handshake_watch(struct handshake_watch *watch, int fd, int64_t deadline_ms)
 	pthread_mutex_lock(&lock);
 	watch->next = watches;
 	watches = watch;
-	pthread_cond_signal(&changed);
+	if (deadline_ms < wakes_ms)
+		pthread_cond_signal(&changed);
 	pthread_mutex_unlock(&lock);
 	return true;
 }

@@ -113,7 +113,8 @@ struct provider_driver {
 };
 
 /* registry.c. To be called from main before threads start: libraries below that read the environment at their first use are started in order. A driver that
- * is opened without it does the same, in a process that may then have threads. */
+ * is opened without it does the same, in a process that may then have threads. SIGPIPE must be ignored in a process that uses drivers: libldap writes to
+ * sockets that may be closed at the other end. */
 void providers_start(void);
 /* NULL-closed list, and look-up by type. */
 extern const struct provider_driver *const provider_drivers[];

@@ -4,13 +4,14 @@
 
 #include "base/clock.h"
 #include "crypto/root_keys.h"
+#include "providers/provider.h"
 
 #include <string.h>
 
-static const struct verb *const tables[] = { apply_verbs, tenant_verbs, user_verbs, client_verbs, key_verbs, log_verbs };
+static const struct verb *const tables[] = { apply_verbs, tenant_verbs, user_verbs, client_verbs, provider_verbs, key_verbs, log_verbs };
 
 /* Declared in the contract, not built: they say so instead of "no such command". */
-static const char *const later[] = { "provider", "session", "backup", "restore", NULL };
+static const char *const later[] = { "session", "backup", "restore", NULL };
 
 static void usage_of(FILE *to, const struct verb *verb)
 {
@@ -32,7 +33,7 @@ void command_usage(FILE *to)
 	for (size_t t = 0; t < G_N_ELEMENTS(tables); t++)
 		for (const struct verb *verb = tables[t]; verb->object; verb++)
 			usage_of(to, verb);
-	fputs("\nNot built yet: provider, session, backup, restore.\n", to);
+	fputs("\nNot built yet: session, backup, restore.\n", to);
 }
 
 bool command_known(const char *object)
@@ -223,6 +224,8 @@ int command_run(const struct command_setting *setting, int argc, char **argv)
 {
 	int taken = 0;
 	const struct verb *verb = verb_find(argc, argv, &taken);
+	/* before the store starts its thread */
+	providers_start();
 	if (!verb) {
 		bool not_built = g_strv_contains(later, argv[0]);
 		fprintf(stderr, "passerelle: %s%s%s%s\n", argv[0], argc > 1 ? " " : "", argc > 1 ? argv[1] : "", not_built ? ": not built yet" : ": no such command");

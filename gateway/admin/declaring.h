@@ -1,5 +1,6 @@
 /* What the files that read and check a declaration share. */
 #pragma once
+#include "base/schema.h"
 #include "gateway/admin/declaration.h"
 
 /* declaration.c. Validates one object; NULL when a mistake was noted. Caller owns. */

@@ -1,11 +1,13 @@
 /* `passerelle export`: a tenant as the declaration that would make it. The inverse of the tables of keys: what they turned into seconds goes back to "15m".
  *
- * Accounts keep their ids, so that the same people have the same `sub` on another gateway. Secrets leave only with --with-secrets, and then as hashes. */
+ * Accounts keep their ids, so that the same people have the same `sub` on another gateway. Secrets leave only with --with-secrets, and then as hashes; those
+ * we show to others, such as a directory's bind_password, in clear. */
 #include "gateway/admin/verbs.h"
 
 #include "base/encoding.h"
 #include "base/units.h"
 #include "gateway/admin/declaration_keys.h"
+#include "gateway/admin/provider_settings.h"
 
 #include <string.h>
 
@@ -94,6 +96,22 @@ json_t *client_declared(const struct client *client, bool with_secrets)
 	return object;
 }
 
+/* `enabled` is said only where it is not: a declaration that is applied every hour must not open what is shut meanwhile. */
+json_t *provider_declared(const struct provider_record *provider, bool with_secrets)
+{
+	const struct key_rule *keys = provider_keys_of(provider->type);
+	g_autoptr(json_t) shown = with_secrets && keys ? json_incref(provider->settings) : settings_without_secrets(provider->settings, keys);
+	json_t *object = json_object();
+	json_object_set_new(object, "name", json_string(provider->name));
+	json_object_set_new(object, "type", json_string(provider->type));
+	g_autoptr(json_t) settings = keys ? settings_declared(shown, keys) : json_incref(shown);
+	json_object_update(object, settings);
+	json_object_del(object, "enabled");
+	if (!provider->enabled)
+		json_object_set_new(object, "enabled", json_false());
+	return object;
+}
+
 struct gathering {
 	struct unit *unit;
 	const char *tenant;
@@ -111,7 +129,7 @@ static bool resource_gather(struct resource *resource, void *data)
 static bool provider_gather(const struct provider_record *provider, void *data)
 {
 	const struct gathering *gathering = data;
-	json_array_append_new(gathering->list, settings_declared(provider->settings, provider_keys));
+	json_array_append_new(gathering->list, provider_declared(provider, gathering->with_secrets));
 	return true;
 }
 
@@ -145,6 +163,23 @@ static bool hashes_add(const struct gathering *gathering, GError **error)
 	return true;
 }
 
+static bool links_add(const struct gathering *gathering, GError **error)
+{
+	g_autoptr(GPtrArray) providers = provider_names(gathering->unit, gathering->tenant, error);
+	size_t i;
+	json_t *user;
+	if (!providers)
+		return false;
+	json_array_foreach(gathering->list, i, user) {
+		g_autoptr(json_t) links = account_links(gathering->unit, gathering->tenant, json_string_at(user, "id"), providers, error);
+		if (!links)
+			return false;
+		if (json_array_size(links))
+			json_object_set(user, "links", links);
+	}
+	return true;
+}
+
 static void list_keep(json_t *object, const char *key, struct gathering *gathering)
 {
 	if (json_array_size(gathering->list))
@@ -163,7 +198,8 @@ static bool members_export(json_t *object, struct gathering *gathering, GError *
 	if (!provider_list(unit, tenant, provider_gather, gathering, error))
 		return false;
 	list_keep(object, "providers", gathering);
-	if (!account_list(unit, tenant, account_gather, gathering, error) || (gathering->with_secrets && !hashes_add(gathering, error)))
+	if (!account_list(unit, tenant, account_gather, gathering, error) || (gathering->with_secrets && !hashes_add(gathering, error)) ||
+	    !links_add(gathering, error))
 		return false;
 	list_keep(object, "users", gathering);
 	if (!client_list(unit, tenant, client_gather, gathering, error))

@@ -7,6 +7,7 @@
 #include "base/units.h"
 #include "gateway/admin/declaration_keys.h"
 #include "gateway/admin/log_advice.h"
+#include "gateway/audit/coalesce.h"
 
 #include <inttypes.h>
 #include <signal.h>
@@ -104,6 +105,8 @@ static void row_print_text(const struct log_row *row)
 		printf(" %s", words[i].name);
 		print_plain(stdout, words[i].value);
 	}
+	if (coalesced_count(row) > 0)
+		printf(" count=%" PRId64, coalesced_count(row));
 	putchar('\n');
 }
 

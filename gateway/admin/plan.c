@@ -23,6 +23,7 @@ static void difference_free(void *data)
 	account_clear(&difference->account);
 	signing_key_clear(&difference->key);
 	g_free(difference->stored);
+	json_decref(difference->links);
 	wipe(difference->secret, sizeof(difference->secret));
 	g_free(difference);
 }
@@ -79,8 +80,7 @@ void settings_compare(const json_t *before, const json_t *after, json_t *ret_key
 	}
 }
 
-/* The difference between what is stored (NULL: nothing) and what is declared; NULL when there is none. */
-static struct difference *difference_of(enum object object, const char *name, const json_t *stored, const json_t *declared)
+struct difference *difference_of(enum object object, const char *name, const json_t *stored, const json_t *declared)
 {
 	struct difference *difference = difference_new(stored ? SIGN_CHANGE : SIGN_ADD, object, name);
 	if (!stored) {
@@ -98,7 +98,7 @@ static bool is_none(const struct difference *difference)
 	return difference->sign == SIGN_CHANGE && json_array_size(difference->keys) == 0;
 }
 
-static void difference_keep(struct planning *planning, struct difference *difference)
+void difference_keep(struct planning *planning, struct difference *difference)
 {
 	if (is_none(difference))
 		difference_free(difference);
@@ -106,8 +106,7 @@ static void difference_keep(struct planning *planning, struct difference *differ
 		g_ptr_array_add(planning->planned->differences, difference);
 }
 
-/* Settings as they will be stored: what apply made stays marked so, what a person made by hand never becomes apply's to remove. */
-static json_t *settings_marked(const struct planning *planning, const json_t *declared, const json_t *stored)
+json_t *settings_marked(const struct planning *planning, const json_t *declared, const json_t *stored)
 {
 	json_t *settings = json_deep_copy(declared);
 	bool mark = stored ? json_is_true(json_object_get(stored, DECLARED_MARK)) : !planning->declared->by_hand;
@@ -125,43 +124,6 @@ static bool resource_plan(struct planning *planning, const struct declared_resou
 	g_autoptr(json_t) settings = settings_marked(planning, declared->settings, stored ? stored->settings : NULL);
 	struct difference *difference = difference_of(OBJECT_RESOURCE, declared->identifier, stored ? stored->settings : NULL, settings);
 	difference->resource = resource_new(declared->identifier, settings);
-	difference_keep(planning, difference);
-	return true;
-}
-
-struct provider_search {
-	const char *name;
-	json_t *settings;
-	int position;
-};
-
-static bool provider_search_one(const struct provider_record *provider, void *data)
-{
-	struct provider_search *search = data;
-	if (strcmp(provider->name, search->name) != 0)
-		return true;
-	search->settings = json_deep_copy(provider->settings);
-	search->position = provider->position;
-	return false;
-}
-
-static bool provider_plan(struct planning *planning, const struct declared_provider *declared)
-{
-	struct provider_search search = { .name = declared->name };
-	if (planning->stored && !provider_list(planning->options->unit, planning->stored, provider_search_one, &search, planning->error))
-		return false;
-	g_autoptr(json_t) stored = search.settings;
-	g_autoptr(json_t) settings = settings_marked(planning, declared->settings, stored);
-	struct difference *difference = difference_of(OBJECT_PROVIDER, declared->name, stored, settings);
-	if (stored && search.position != declared->position)
-		json_array_append_new(difference->keys, json_string("order"));
-	difference->provider = (struct provider_record){
-		.name = g_strdup(declared->name),
-		.type = g_strdup(json_string_at(settings, "type")),
-		.settings = json_incref(settings),
-		.enabled = json_is_true(json_object_get(settings, "enabled")),
-		.position = declared->position,
-	};
 	difference_keep(planning, difference);
 	return true;
 }
@@ -205,24 +167,37 @@ static enum found account_search(struct planning *planning, const struct declare
 	return found;
 }
 
+static void text_replace(char **text, const char *with)
+{
+	g_free(*text);
+	*text = g_strdup(with);
+}
+
+/* Of a linked account the provider brings name, address and groups at each sign-in, so the declaration says only what it names: a key left out is not emptied. */
+static bool is_said(const struct declared_user *declared, const char *key)
+{
+	return !declared->links || json_object_get(declared->written, key);
+}
+
 static void account_fill(struct account *account, const struct declared_user *declared)
 {
 	const struct account *from = &declared->account;
-	g_free(account->username);
-	g_free(account->username_key);
-	g_free(account->email);
-	g_free(account->email_key);
-	g_free(account->name);
-	g_free(account->locale);
-	json_decref(account->groups);
-	account->username = g_strdup(from->username);
-	account->username_key = g_strdup(from->username_key);
-	account->email = g_strdup(from->email);
-	account->email_key = g_strdup(from->email_key);
-	account->email_verified = from->email_verified;
-	account->name = g_strdup(from->name);
-	account->locale = g_strdup(from->locale);
-	account->groups = from->groups ? json_deep_copy(from->groups) : NULL;
+	text_replace(&account->username, from->username);
+	text_replace(&account->username_key, from->username_key);
+	if (is_said(declared, "email")) {
+		text_replace(&account->email, from->email);
+		text_replace(&account->email_key, from->email_key);
+	}
+	if (is_said(declared, "email") || is_said(declared, "email_verified"))
+		account->email_verified = from->email_verified;
+	if (is_said(declared, "name"))
+		text_replace(&account->name, from->name);
+	if (is_said(declared, "locale"))
+		text_replace(&account->locale, from->locale);
+	if (is_said(declared, "groups")) {
+		json_decref(account->groups);
+		account->groups = from->groups ? json_deep_copy(from->groups) : NULL;
+	}
 	/* Left out, the lock stays as it is: a declaration applied every hour must not open what an administrator shut in an emergency. */
 	if (declared->disabled_given)
 		account->disabled = from->disabled;
@@ -255,10 +230,44 @@ static bool password_differs(struct planning *planning, const struct declared_us
 	return true;
 }
 
+/* The declared links that are not there yet. Another account's link was a mistake already, so whatever is found is this account's. */
+static bool links_missing(struct planning *planning, const struct declared_user *declared, json_t **ret_links)
+{
+	g_autoptr(json_t) links = json_array();
+	size_t i;
+	json_t *link;
+	json_array_foreach(declared->links, i, link) {
+		struct link stored = { 0 };
+		enum found found = planning->stored ? link_find(planning->options->unit, planning->stored, json_string_at(link, "provider"),
+		                                                json_string_at(link, "subject"), &stored, planning->error)
+		                                    : MISSING;
+		link_clear(&stored);
+		if (found == BROKEN)
+			return false;
+		if (found == MISSING)
+			json_array_append(links, link);
+	}
+	*ret_links = g_steal_pointer(&links);
+	return true;
+}
+
+/* Takes the links over. A linked account is the provider's too: never apply's to prune. */
+static void links_keep(struct difference *difference, json_t *links)
+{
+	difference->links = links;
+	if (json_array_size(links) == 0)
+		return;
+	difference->account.declared = false;
+	json_object_set(difference->after, "links", links);
+	if (difference->sign == SIGN_CHANGE)
+		json_array_append_new(difference->keys, json_string("links"));
+}
+
 static bool user_plan_change(struct planning *planning, const struct declared_user *declared, struct account *stored)
 {
 	bool differs = false;
-	if (!password_differs(planning, declared, stored->id, &differs))
+	json_t *links = NULL;
+	if (!password_differs(planning, declared, stored->id, &differs) || !links_missing(planning, declared, &links))
 		return false;
 	g_autoptr(json_t) before = account_settings(stored);
 	bool was_disabled = stored->disabled;
@@ -275,6 +284,7 @@ static bool user_plan_change(struct planning *planning, const struct declared_us
 		difference->password = declared->password;
 		difference->stored = g_strdup(declared->password_hash);
 	}
+	links_keep(difference, links);
 	difference_keep(planning, difference);
 	return true;
 }
@@ -282,11 +292,14 @@ static bool user_plan_change(struct planning *planning, const struct declared_us
 static bool user_plan(struct planning *planning, const struct declared_user *declared)
 {
 	g_auto(account_t) account = { 0 };
+	json_t *links = NULL;
 	enum found found = account_search(planning, declared, &account);
 	if (found == BROKEN)
 		return false;
 	if (found == FOUND)
 		return user_plan_change(planning, declared, &account);
+	if (!links_missing(planning, declared, &links))
+		return false;
 	account_fill(&account, declared);
 	g_autoptr(json_t) settings = account_settings(&account);
 	struct difference *difference = difference_of(OBJECT_USER, declared->account.username, NULL, settings);
@@ -300,6 +313,7 @@ static bool user_plan(struct planning *planning, const struct declared_user *dec
 	account = (struct account){ 0 };
 	difference->password = declared->password;
 	difference->stored = g_strdup(declared->password_hash);
+	links_keep(difference, links);
 	difference_keep(planning, difference);
 	return true;
 }

@@ -31,6 +31,7 @@ struct difference {
 	struct signing_key key;
 	const struct secret *password;  /* to be hashed; the declaration's */
 	char *stored;                   /* the hash to keep */
+	json_t *links;                  /* to be added */
 	bool needs_secret;
 	char secret[OPAQUE_TOKEN_SIZE]; /* made by plan_prepare; shown once */
 };

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "crypto/compare.h"
+#include "gateway/admin/provider_settings.h"
 #include "gateway/audit/audit.h"
 
 #include <stdio.h>
@@ -96,6 +97,7 @@ static bool record(struct writing *writing, const struct difference *difference,
 		.account = user ? difference->account.id : NULL,
 		.username = user ? difference->account.username : NULL,
 		.client = difference->object == OBJECT_CLIENT ? difference->name : NULL,
+		.provider = difference->object == OBJECT_PROVIDER ? difference->name : NULL,
 	};
 	return audit_append(writing->unit, writing->store, writing->tenant->tenant, &facts, true, writing->error);
 }
@@ -148,12 +150,22 @@ static bool resource_write(struct writing *writing, const struct difference *dif
 	       record(writing, difference, EVENT_RESOURCE_UPDATE, sign_word(difference->sign));
 }
 
+/* The secrets among the settings are compared with the rest: one that was carried over goes with what it was read with, or not at all. */
 static bool provider_write(struct writing *writing, const struct difference *difference)
 {
 	const char *tenant = writing->tenant->tenant->id;
-	bool done = difference->sign == SIGN_REMOVE ? provider_remove(writing->unit, tenant, difference->name, writing->error)
-	                                            : provider_put(writing->unit, tenant, &difference->provider, writing->error);
-	return done && record(writing, difference, EVENT_PROVIDER_UPDATE, sign_word(difference->sign));
+	if (difference->sign == SIGN_REMOVE)
+		return provider_remove(writing->unit, tenant, difference->name, writing->error) && record(writing, difference, EVENT_PROVIDER_UPDATE, "remove");
+	struct provider_record stored = { 0 };
+	enum found found = provider_find(writing->unit, tenant, difference->name, &stored, writing->error);
+	bool same = (found == FOUND) == (difference->expected != NULL) && (found != FOUND || json_equal(stored.settings, difference->expected));
+	provider_record_clear(&stored);
+	if (found == BROKEN)
+		return false;
+	if (!same)
+		return conflict(writing, difference);
+	return provider_put(writing->unit, tenant, &difference->provider, writing->error) &&
+	       record(writing, difference, EVENT_PROVIDER_UPDATE, sign_word(difference->sign));
 }
 
 static bool secrets_as_read(const struct client *stored, const struct difference *difference)
@@ -178,12 +190,28 @@ static bool client_write(struct writing *writing, const struct difference *diffe
 	       record(writing, difference, difference->sign == SIGN_ADD ? EVENT_CLIENT_CREATE : EVENT_CLIENT_UPDATE, NULL);
 }
 
+static bool links_write(const struct writing *writing, const struct difference *difference)
+{
+	size_t i;
+	json_t *item;
+	json_array_foreach(difference->links, i, item) {
+		struct link link = { .provider = g_strdup(json_string_at(item, "provider")), .subject = g_strdup(json_string_at(item, "subject")),
+			.created_ms = writing->now_ms };
+		memcpy(link.account, difference->account.id, sizeof(link.account));
+		bool done = link_insert(writing->unit, writing->tenant->tenant->id, &link, writing->error);
+		link_clear(&link);
+		if (!done)
+			return false;
+	}
+	return true;
+}
+
 static bool user_create(struct writing *writing, const struct difference *difference)
 {
 	const char *tenant = writing->tenant->tenant->id;
 	return account_insert(writing->unit, tenant, &difference->account, writing->error) &&
 	       (!difference->stored || credential_set(writing->unit, tenant, difference->account.id, difference->stored, 0, writing->error)) &&
-	       record(writing, difference, EVENT_USER_CREATE, NULL);
+	       links_write(writing, difference) && record(writing, difference, EVENT_USER_CREATE, NULL);
 }
 
 /* The account's own columns first, with the old lock: the verbs after it set the lock and the password's time, which an update would put back. */
@@ -193,7 +221,7 @@ static bool user_update(struct writing *writing, const struct difference *differ
 	struct account account = difference->account;
 	account.disabled = difference->was_disabled;
 	bool locks = difference->account.disabled != difference->was_disabled;
-	if (!account_update(writing->unit, tenant, &account, writing->error))
+	if (!account_update(writing->unit, tenant, &account, writing->error) || !links_write(writing, difference))
 		return false;
 	if (locks && !account_set_disabled(writing->unit, tenant, account.id, difference->account.disabled, clock_now_ms(), writing->error))
 		return false;

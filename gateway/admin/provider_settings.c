@@ -226,6 +226,12 @@ json_t *secret_names(const json_t *settings, const struct key_rule *keys)
 	return names;
 }
 
+bool setting_same(const json_t *one, const json_t *other, const char *key)
+{
+	const json_t *here = json_object_get(one, key), *there = json_object_get(other, key);
+	return here && there ? json_equal(here, there) : here == there;
+}
+
 /* Which keys say who is going to see a secret, and which one it belongs to: without that one there is nothing it could be for. */
 static const struct secret_tie {
 	const char *type, *key, *beside;
@@ -257,7 +263,7 @@ static const char *key_moved(const struct key_rule *keys, const struct secret_ti
 {
 	for (const struct key_rule *rule = keys; rule->name; rule++) {
 		bool counts = tie ? g_strv_contains(tie->destinations, rule->name) : rule->type != KEY_SECRET && is_of_driver(rule->name);
-		if (counts && !json_equal(json_object_get(settings, rule->name), json_object_get(stored, rule->name)))
+		if (counts && !setting_same(settings, stored, rule->name))
 			return rule->name;
 	}
 	return NULL;

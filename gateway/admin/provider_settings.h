@@ -20,6 +20,9 @@ json_t *settings_without_secrets(const json_t *settings, const struct key_rule *
 /* Names of the secrets that settings hold. Caller owns. */
 json_t *secret_names(const json_t *settings, const struct key_rule *keys);
 
+/* Whether two settings say the same about a key; both saying nothing is the same. */
+bool setting_same(const json_t *one, const json_t *other, const char *key);
+
 /* A secret that was not given again and may not be sent where the settings now lead. */
 struct secret_astray { const char *secret, *moved; };
 /* Takes over from `stored` the secrets that `settings` leave out, as "set when made, then only when given" has it. False, with *ret, where a key that says who is

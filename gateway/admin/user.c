@@ -99,7 +99,9 @@ static bool show_run(struct command *command, GError **error)
 	if (!user_find(command, &user, error))
 		return false;
 	struct unit *unit = command_reader(command, error);
-	if (!unit || credential_find(unit, user.tenant->id, user.account.id, &stored, error) == BROKEN ||
+	g_autoptr(GPtrArray) providers = unit ? provider_names(unit, user.tenant->id, error) : NULL;
+	g_autoptr(json_t) links = providers ? account_links(unit, user.tenant->id, user.account.id, providers, error) : NULL;
+	if (!links || credential_find(unit, user.tenant->id, user.account.id, &stored, error) == BROKEN ||
 	    !session_list(unit, user.tenant->id, user.account.id, session_count, &sessions, error) ||
 	    !command_note_read(command, user.tenant, "user show", error))
 		return false;
@@ -107,6 +109,7 @@ static bool show_run(struct command *command, GError **error)
 	json_object_set_new(object, "disabled", json_boolean(user.account.disabled));
 	json_object_set_new(object, "has_password", json_boolean(stored != NULL));
 	json_object_set_new(object, "sessions", json_integer(sessions));
+	json_object_set(object, "links", links);
 	json_object_set_new(object, "declared", json_boolean(user.account.declared));
 	json_time_set(object, "created", user.account.created_ms);
 	json_time_set(object, "updated", user.account.updated_ms);

@@ -264,6 +264,11 @@ static struct secret *line_ask(const char *prompt, GError **error)
 	return line;
 }
 
+struct secret *password_ask_once(const char *prompt, GError **error)
+{
+	return isatty(STDIN_FILENO) ? line_ask(prompt, error) : line_read(error);
+}
+
 struct secret *password_ask(GError **error)
 {
 	if (!isatty(STDIN_FILENO))

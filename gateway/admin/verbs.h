@@ -33,7 +33,7 @@ struct command {
 };
 
 /* The tables of each object's file, closed by an empty row. */
-extern const struct verb apply_verbs[], tenant_verbs[], user_verbs[], client_verbs[], key_verbs[], log_verbs[];
+extern const struct verb apply_verbs[], tenant_verbs[], user_verbs[], client_verbs[], provider_verbs[], key_verbs[], log_verbs[];
 
 const char *command_word(const struct command *command, unsigned index); /* NULL past the last */
 const char *command_option(const struct command *command, const char *name); /* "" for one without value, NULL when absent */
@@ -73,11 +73,18 @@ void json_time_set(json_t *object, const char *key, int64_t unix_ms);
 bool password_acceptable(const struct tenant *tenant, const struct account *account, const struct secret *password, GError **error);
 /* From standard input, or asked twice on a terminal without echo. NFC. Caller frees. */
 struct secret *password_ask(GError **error);
+/* One that is there already: from standard input, or asked once on a terminal without echo. NFC. Caller frees. */
+struct secret *password_ask_once(const char *prompt, GError **error);
 
 /* apply.c. Adds one object by hand: `list` is "users", "clients" …; it is command->keys with the first word as its name. `password` may be NULL. */
 bool member_add(struct command *command, const char *list, const char *name_key, struct secret *password, GError **error);
 /* Makes a tenant of command->keys; it must be new. */
 bool tenant_make(struct command *command, GError **error);
+
+/* links.c. Names of the tenant's providers; NULL with *error. Caller owns. */
+GPtrArray *provider_names(struct unit *unit, const char *tenant, GError **error);
+/* [{"provider":…, "subject":…}]: one for each of these providers that knows the account, as a declaration has it. NULL with *error. Caller owns. */
+json_t *account_links(struct unit *unit, const char *tenant, const char *account, const GPtrArray *providers, GError **error);
 
 /* export.c. */
 bool export_run(struct command *command, GError **error);
@@ -85,6 +92,7 @@ bool export_run(struct command *command, GError **error);
 json_t *settings_declared(const json_t *settings, const struct key_rule *keys);
 json_t *account_declared(const struct account *account, const char *stored, bool with_id);
 json_t *client_declared(const struct client *client, bool with_secrets);
+json_t *provider_declared(const struct provider_record *provider, bool with_secrets);
 json_t *tenant_declared(const struct tenant *tenant, const char *base_url);
 /* Writes a tree as YAML (yaml_write.c). False when the stream fails. */
 bool yaml_write(FILE *to, const json_t *root);

@@ -28,7 +28,8 @@ struct audit_facts {
 /* Inside a transaction, beside what it records: chains and inserts. An unknown username is kept as a keyed hash ("h:…"), in clear only where
  * `username_known` or where its domain is one of the tenant's own. */
 bool audit_append(struct unit *unit, const struct store *store, const struct tenant *tenant, const struct audit_facts *facts, bool username_known, GError **error);
-/* A transaction of its own: waits when the event is durable, else queues, refusals only while the queue has room for grants left. False: the record could not be kept, so nothing may be granted (AU-7). */
+/* A transaction of its own: waits when the event is durable, else queues, refusals only while the queue has room for grants left. False: the record could
+ * not be kept, so nothing may be granted (AU-7). */
 bool audit_write(struct store *store, const struct tenant *tenant, const struct audit_facts *facts, bool username_known, GError **error);
 /* The row as CONTRACT's JSON. Caller owns. */
 json_t *audit_row_json(const struct tenant *tenant, const struct log_row *row);

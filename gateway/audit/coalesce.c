@@ -170,7 +170,7 @@ static void losses_say(struct coalescer *coalescer, const struct tenant *tenant,
 	if (!lost)
 		return;
 	g_autofree char *count = g_strdup_printf("%" PRIu64, lost);
-	log_line(LOG_LEVEL_ERROR, "audit.lost", "count", count, "tenant", tenant ? tenant->name : NULL, "event", facts ? audit_event_text(facts->event) : NULL,
+	log_line(LOG_LEVEL_ERROR, "audit.lost", "count", count, "tenant", tenant ? tenant->name : NULL, "record", facts ? audit_event_text(facts->event) : NULL,
 	         "ref", facts ? facts->ref : NULL, "error", error, NULL);
 }
 
@@ -329,14 +329,17 @@ void coalescer_flush(struct coalescer *coalescer, int64_t now_ms)
 void coalescer_free(struct coalescer *coalescer)
 {
 	GHashTableIter iter;
+	uint64_t counted = 0;
 	void *value;
 
 	if (!coalescer)
 		return;
 	g_hash_table_iter_init(&iter, coalescer->kinds);
 	while (g_hash_table_iter_next(&iter, NULL, &value))
-		coalescer->lost += ((const struct kind *)value)->counted;
-	losses_say(coalescer, NULL, NULL, "refusals were counted and could not be written", true);
+		counted += ((const struct kind *)value)->counted;
+	losses_say(coalescer, NULL, NULL, NULL, true);
+	losses_add(coalescer, counted);
+	losses_say(coalescer, NULL, NULL, "they were counted, and the counts could not be written", true);
 	g_hash_table_destroy(coalescer->kinds);
 	pthread_mutex_destroy(&coalescer->lock);
 	g_free(coalescer);

@@ -67,7 +67,7 @@ static bool loop_start(struct loop *loop, struct http_server *server, GError **e
 	loop->daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ITC, 0, NULL, NULL,
 		exchange_step, server,
 		MHD_OPTION_CONNECTION_LIMIT, (unsigned)LOOP_ROOM,
-		MHD_OPTION_CONNECTION_MEMORY_LIMIT, server->options.header_bytes,
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, server->options.header_bytes + POOL_BEYOND_HEAD,
 		MHD_OPTION_CONNECTION_TIMEOUT, 0U, /* it is one of inactivity; the reaper's deadlines are absolute */
 		MHD_OPTION_STRICT_FOR_CLIENT, 1,
 		MHD_OPTION_UNESCAPE_CALLBACK, unescape_nothing, NULL,

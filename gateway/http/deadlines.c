@@ -136,6 +136,7 @@ void peer_close(struct peer *peer)
 {
 	struct http_server *server = peer->server;
 	struct peers *peers = server->peers;
+	exchange_end(peer);
 	pthread_mutex_lock(&peers->lock);
 	if (peer->next)
 		peer->next->previous = peer->previous;

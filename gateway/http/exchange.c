@@ -15,6 +15,8 @@ static const struct { enum http_method method; const char *name; } ALLOWED[] = {
 	{ METHOD_PATCH, "PATCH" }, { METHOD_OPTIONS, "OPTIONS" },
 };
 
+#define REPLY_HEAD_OWN 512 /* more than the status line, Date, Content-Length and what every reply carries */
+
 static struct http_server *server_of(const struct request *request)
 {
 	return request->peer->server;
@@ -25,32 +27,45 @@ void *exchange_open(void *data, const char *uri, struct MHD_Connection *connecti
 	struct http_server *server = data;
 	struct peer *peer = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
 	struct request *request = &peer->request;
+	exchange_end(peer);
+	peer->under_way = true;
 	count(&counters_mine(server)->started);
 	request->connection = connection;
 	request->sent_uri = uri;
 	request->uri_length = uri ? strlen(uri) : 0;
 	request->uri = uri ? arena_text(request->arena, uri, request->uri_length) : "";
+	guard_hide(connection, uri);
 	/* The first head has its deadline from accept. A later one gets its own here, since its first byte is not told to us. */
 	if (!peer->first)
 		peer_deadline(peer, clock_monotonic_ms() + server->options.head_ms);
 	return request;
 }
 
-void exchange_close(void *data, struct MHD_Connection *connection, void **context, enum MHD_RequestTerminationCode code)
+/* Some of libmicrohttpd's errors close a connection without telling the end of its request. Whichever comes first ends it, once: exchange_close, the
+ * next request on the connection, or its end. */
+void exchange_end(struct peer *peer)
 {
-	struct http_server *server = data;
-	struct request *request = *context;
-	(void)connection;
-	(void)code;
-	if (!request)
+	struct http_server *server = peer->server;
+	struct request *request = &peer->request;
+	if (!peer->under_way)
 		return;
-	struct peer *peer = request->peer;
+	peer->under_way = false;
 	if (request->endpoint && server->app.release)
 		server->app.release(server->app.data, request->context);
 	request_reset(request);
 	peer->first = false;
 	peer_deadline(peer, clock_monotonic_ms() + server->options.idle_ms);
 	count(&counters_mine(server)->completed);
+}
+
+void exchange_close(void *data, struct MHD_Connection *connection, void **context, enum MHD_RequestTerminationCode code)
+{
+	struct request *request = *context;
+	(void)data;
+	(void)connection;
+	(void)code;
+	if (request)
+		exchange_end(request->peer);
 	*context = NULL;
 }
 
@@ -88,10 +103,23 @@ void exchange_handle(struct request *request)
 		refuse(request, ERROR_INTERNAL, "the handler gave no answer");
 }
 
+/* libmicrohttpd closes without a word when a reply's head finds no room behind the request's. A short one always does. */
+static bool reply_fits(const struct request *request)
+{
+	size_t needed = request->reply.head_bytes + REPLY_HEAD_OWN;
+	if (needed <= POOL_BEYOND_HEAD - (HEADERS_MAX + 4) * POOL_ELEMENT)
+		return true;
+	size_t taken = MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE)->header_size +
+	               (request->header_count + 4) * POOL_ELEMENT;
+	return needed + taken <= server_of(request)->options.header_bytes + POOL_BEYOND_HEAD;
+}
+
 static enum MHD_Result send_reply(struct request *request)
 {
 	bool close = request->close || atomic_load_explicit(&server_of(request)->draining, memory_order_relaxed);
-	struct MHD_Response *response = reply_response(&request->reply, close);
+	if (!reply_fits(request))
+		refuse(request, ERROR_HEADERS_TOO_LARGE, "no room is left for the reply's headers");
+	struct MHD_Response *response = reply_response(&request->reply, close, request->endpoint && request->endpoint->cross_origin);
 	if (!response)
 		return MHD_NO;
 	request->stage = STAGE_SENT;
@@ -115,7 +143,7 @@ static unsigned methods_of(const struct http_endpoint *endpoint)
 	return endpoint->methods | METHOD_OPTIONS | (endpoint->methods & METHOD_GET ? METHOD_HEAD : 0U);
 }
 
-static void allow_header(struct reply *reply, unsigned methods)
+static void allow_headers(struct reply *reply, unsigned methods, bool preflight)
 {
 	char text[64] = "";
 	for (size_t i = 0; i < G_N_ELEMENTS(ALLOWED); i++)
@@ -124,6 +152,11 @@ static void allow_header(struct reply *reply, unsigned methods)
 			g_strlcat(text, ALLOWED[i].name, sizeof text);
 		}
 	reply_header(reply, "Allow", text);
+	if (!preflight)
+		return;
+	reply_header(reply, "Access-Control-Allow-Methods", text);
+	reply_header(reply, "Access-Control-Allow-Headers", "Authorization, Content-Type");
+	reply_header(reply, "Access-Control-Max-Age", "3600");
 }
 
 static bool is_form_type(const char *type)
@@ -174,7 +207,7 @@ static bool accept_method(struct request *request)
 		reply_status(&request->reply, 204);
 	else
 		refuse(request, ERROR_METHOD_NOT_ALLOWED, NULL);
-	allow_header(&request->reply, methods);
+	allow_headers(&request->reply, methods, asks && request->endpoint->cross_origin);
 	return false;
 }
 

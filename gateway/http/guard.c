@@ -6,6 +6,8 @@
  * bare LF with one; it cuts texts at the first NUL; it moves a folded line elsewhere. So in a request with only CRLF line ends, no fold and no
  * NUL, and in no other, each text starts two bytes behind the end of the one before, and the last ends two empty lines' worth before the end of the
  * head. Comparing those addresses costs next to nothing and reads no foreign byte. Later versions refuse these things themselves.
+ *
+ * And two of its parsers are kept from doing any work: see guard_hide.
  */
 #include "gateway/http/internal.h"
 #include "base/clock.h"
@@ -24,6 +26,7 @@ struct head {
 	struct request *request;
 	const char *method, *version;
 	uintptr_t expected; /* where the next header must start */
+	size_t size;
 	bool displaced, bad_name, bad_value, too_many;
 	unsigned hosts, lengths, encodings;
 	const char *host, *length, *encoding;
@@ -32,6 +35,23 @@ struct head {
 bool guard_knows_library(void)
 {
 	return !strcmp(MHD_get_version(), MEASURED_VERSION);
+}
+
+static const char HIDING_NAME[] = "Cookie", HIDING_VALUE[] = "-";
+
+/* For every parameter of a query and every cookie the 0.9.75 parser takes an element of the connection's pool. When none is left it overwrites the
+ * state in which it had queued its 431: it never answers, never closes, and the connection's place is lost. And a Cookie header whose last value is a single
+ * quote, which any application of the same host may set, it refuses at every address. All of that is parsed by us, from the raw text. So the query
+ * ends where it begins, once the URI has been copied; and since the parser reads but one Cookie header, the first, it finds one of ours. */
+void guard_hide(struct MHD_Connection *connection, const char *uri)
+{
+	const char *question = uri && guard_knows_library() ? strchr(uri, '?') : NULL;
+	if (question && question[1]) {
+		/* Its own buffer, which it is about to write into; const only by the callback's type. */
+		union { const char *given; char *own; } query = { question + 1 };
+		*query.own = '\0';
+	}
+	MHD_set_connection_value_n(connection, MHD_HEADER_KIND, HIDING_NAME, sizeof HIDING_NAME - 1, HIDING_VALUE, sizeof HIDING_VALUE - 1);
 }
 
 static bool is_token(const char *text, size_t length)
@@ -88,6 +108,8 @@ static enum MHD_Result take_header(void *data, enum MHD_ValueKind kind, const ch
 {
 	struct head *head = data;
 	(void)kind;
+	if (name == HIDING_NAME)
+		return MHD_YES;
 	if (!name || !value || head->request->header_count == HEADERS_MAX) {
 		head->too_many = true;
 		return MHD_NO;
@@ -109,11 +131,36 @@ static void read_head(struct head *head)
 	                  (uintptr_t)request->sent_uri + request->uri_length + 1 != (uintptr_t)head->version;
 	MHD_get_connection_values_n(request->connection, MHD_HEADER_KIND, take_header, head);
 	const union MHD_ConnectionInfo *info = MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
-	head->displaced |= !info || head->expected + 2 != (uintptr_t)head->method + info->header_size;
+	head->size = info ? info->header_size : SIZE_MAX;
+	head->displaced |= head->expected + 2 != (uintptr_t)head->method + head->size;
 	head->displaced &= guard_knows_library();
 }
 
 /* The checks, in this order; each true when content. */
+static bool target_is_short(const struct head *head)
+{
+	return head->request->uri_length <= head->request->peer->server->options.header_bytes;
+}
+
+static bool parameters_are_few(const struct head *head)
+{
+	size_t count = 0;
+	for (const char *at = strchr(head->request->uri, '?'); at; at = strchr(at + 1, '&'))
+		count++;
+	return count <= PARAMETERS_MAX;
+}
+
+static bool headers_are_few(const struct head *head)
+{
+	return !head->too_many;
+}
+
+/* libmicrohttpd's own bound is the whole pool, which holds more than the head. */
+static bool head_is_short(const struct head *head)
+{
+	return head->size <= head->request->peer->server->options.header_bytes;
+}
+
 static bool layout_is_plain(const struct head *head)
 {
 	return !head->displaced;
@@ -141,11 +188,6 @@ static bool uri_is_clean(const struct head *head)
 		if (*at <= 0x20 || *at >= 0x7f || *at == '#')
 			return false;
 	return !strstr(head->request->uri, "%00");
-}
-
-static bool headers_are_few(const struct head *head)
-{
-	return !head->too_many;
 }
 
 static bool names_are_tokens(const struct head *head)
@@ -211,12 +253,15 @@ static const struct check {
 	bool (*content)(const struct head *head);
 	struct refusal refusal;
 } CHECKS[] = {
+	{ target_is_short, { ERROR_URI_TOO_LONG, "the request target is too long" } },
+	{ parameters_are_few, { ERROR_URI_TOO_LONG, "too many parameters in the query" } },
+	{ headers_are_few, { ERROR_HEADERS_TOO_LARGE, "too many headers" } },
+	{ head_is_short, { ERROR_HEADERS_TOO_LARGE, "the head is too large" } },
 	{ layout_is_plain, { ERROR_INVALID_REQUEST, "a bare LF, a folded header, a NUL or stray white space in the head" } },
 	{ version_is_served, { ERROR_INVALID_REQUEST, "not HTTP/1.1 or HTTP/1.0" } },
 	{ method_is_known, { ERROR_NOT_SUPPORTED, "a method that is not served anywhere here" } },
 	{ uri_is_origin_form, { ERROR_INVALID_REQUEST, "the request target is not a path" } },
 	{ uri_is_clean, { ERROR_INVALID_REQUEST, "a control character, a space, a NUL or a fragment in the request target" } },
-	{ headers_are_few, { ERROR_INVALID_REQUEST, "too many headers" } },
 	{ names_are_tokens, { ERROR_INVALID_REQUEST, "a header name that is not a token" } },
 	{ values_are_clean, { ERROR_INVALID_REQUEST, "a control character in a header" } },
 	{ host_is_one, { ERROR_INVALID_REQUEST, "the Host header is missing or repeated" } },

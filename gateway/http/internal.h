@@ -17,8 +17,13 @@
 #include <sys/socket.h>
 
 #define HEADERS_MAX 100
+#define PARAMETERS_MAX 256 /* of a query; what forms may have is base/form.h's */
 #define REPLY_HEADERS_MAX 32
 #define NEVER_MS INT64_MAX
+/* libmicrohttpd keeps a connection's head, an element for each header and the head of the reply in one pool. It wipes all of that pool after every
+ * request: what is added here beyond the head is paid for in time and in resident memory. */
+#define POOL_BEYOND_HEAD (12 * 1024)
+#define POOL_ELEMENT 64
 
 struct header {
 	const char *name, *value;
@@ -29,6 +34,7 @@ struct reply {
 	struct arena *arena;
 	unsigned status;         /* 0: nothing was said yet, which is answered as an internal error */
 	size_t header_count;
+	size_t head_bytes;       /* at most so much, with what was replaced */
 	struct { const char *name, *value; } headers[REPLY_HEADERS_MAX];
 	const void *body;
 	size_t body_length;
@@ -83,6 +89,7 @@ struct peer {
 	int fd;
 	_Atomic int64_t deadline_ms; /* monotonic; the reaper shuts the socket down after it */
 	bool first;                  /* no request was completed yet: the head's deadline runs from accept */
+	bool under_way;              /* its request was counted as started, not yet as completed */
 	uint64_t address_key;        /* 0: not counted by address (a unix socket, a trusted proxy) */
 	union { struct sockaddr any; struct sockaddr_in v4; struct sockaddr_in6 v6; } address;
 	char address_text[INET6_ADDRSTRLEN]; /* the peer's own; made when first asked for */
@@ -164,6 +171,8 @@ struct workers *workers_start(struct http_server *server, GError **error);
 bool workers_offer(struct workers *workers, struct request *request);
 /* Sheds what is queued, and from here on all that is offered. */
 void workers_close(struct workers *workers);
+/* Whether no request is queued, in a worker's hands, or suspended for any other reason. */
+bool workers_are_idle(struct workers *workers);
 void workers_stop(struct workers *workers);
 
 /* exchange.c: libmicrohttpd's callbacks, and the two ends that workers share with them */
@@ -171,6 +180,8 @@ void *exchange_open(void *server, const char *uri, struct MHD_Connection *connec
 enum MHD_Result exchange_step(void *server, struct MHD_Connection *connection, const char *url, const char *method, const char *version,
 	const char *bytes, size_t *length, void **context);
 void exchange_close(void *server, struct MHD_Connection *connection, void **context, enum MHD_RequestTerminationCode code);
+/* Ends the peer's request if one is under way: for when libmicrohttpd closes without telling exchange_close. */
+void exchange_end(struct peer *peer);
 void exchange_handle(struct request *request);
 void exchange_shed(struct request *request);
 
@@ -179,6 +190,8 @@ struct refusal {
 	enum error_code code;
 	const char *why;
 };
+/* Called at the request line: leaves libmicrohttpd neither query nor cookies to parse. */
+void guard_hide(struct MHD_Connection *connection, const char *uri);
 /* NULL when the request may go on; it then has its headers, method, path, query and host. */
 const struct refusal *guard_check(struct request *request, const char *method, const char *version);
 /* Whether the installed libmicrohttpd is the one whose buffer layout the guard knows. */
@@ -207,4 +220,5 @@ void reply_init(struct reply *reply, struct arena *arena);
 /* Forgets what was said so far. */
 void reply_clear(struct reply *reply);
 bool reply_has_header(const struct reply *reply, const char *name);
-struct MHD_Response *reply_response(struct reply *reply, bool close);
+/* cross_origin: scripts of every origin may read it. */
+struct MHD_Response *reply_response(struct reply *reply, bool close, bool cross_origin);

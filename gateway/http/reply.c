@@ -27,7 +27,7 @@ void reply_clear(struct reply *reply)
 {
 	body_clear(reply);
 	reply->status = 0;
-	reply->header_count = 0;
+	reply->header_count = reply->head_bytes = 0;
 }
 
 void reply_status(struct reply *reply, unsigned status)
@@ -74,8 +74,10 @@ void reply_header_add(struct reply *reply, const char *name, const char *value)
 #endif
 	if (!possible)
 		return;
-	reply->headers[reply->header_count].name = arena_text(reply->arena, name, strlen(name));
-	reply->headers[reply->header_count++].value = arena_text(reply->arena, value, strlen(value));
+	size_t name_length = strlen(name), value_length = strlen(value);
+	reply->headers[reply->header_count].name = arena_text(reply->arena, name, name_length);
+	reply->headers[reply->header_count++].value = arena_text(reply->arena, value, value_length);
+	reply->head_bytes += name_length + value_length + sizeof ": \r\n" - 1;
 }
 
 void reply_header(struct reply *reply, const char *name, const char *value)
@@ -127,7 +129,15 @@ void reply_redirect(struct reply *reply, unsigned status, const char *url)
 	reply_header(reply, "Location", url);
 }
 
-struct MHD_Response *reply_response(struct reply *reply, bool close)
+/* Never with Allow-Credentials: a script of another origin gets what anybody could ask for, and nothing of this browser's. */
+static void open_to_all(struct MHD_Response *response, const struct reply *reply)
+{
+	MHD_add_response_header(response, "Access-Control-Allow-Origin", "*");
+	if (reply_has_header(reply, "WWW-Authenticate"))
+		MHD_add_response_header(response, "Access-Control-Expose-Headers", "WWW-Authenticate");
+}
+
+struct MHD_Response *reply_response(struct reply *reply, bool close, bool cross_origin)
 {
 	/* The library's type is not const, but it only reads a PERSISTENT buffer. */
 	union { const void *read_only; void *any; } body = { reply->body ? reply->body : "" };
@@ -139,6 +149,8 @@ struct MHD_Response *reply_response(struct reply *reply, bool close)
 	for (size_t i = 0; i < G_N_ELEMENTS(DEFAULTS); i++)
 		if (!reply_has_header(reply, DEFAULTS[i].name))
 			MHD_add_response_header(response, DEFAULTS[i].name, DEFAULTS[i].value);
+	if (cross_origin)
+		open_to_all(response, reply);
 	if (close)
 		MHD_add_response_header(response, "Connection", "close");
 	return response;

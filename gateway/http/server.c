@@ -4,9 +4,9 @@
  *           ─→ closed (nothing under way, or after within_ms): no worker takes anything more, sockets are shut down, handlers at work are awaited
  *           ─→ stopped
  *
- * libmicrohttpd aborts the process when it is stopped with a suspended connection. So the last step comes only when no request is under way
- * *and* none that begins can be suspended any more: a kept connection may send its next request at any moment. A handler ends by its own deadline;
- * that is the longest such a stop can take.
+ * libmicrohttpd aborts the process when it is stopped with a suspended connection. So the last step comes only when no request is suspended *and*
+ * none that begins can be any more: a kept connection may send its next request at any moment. A handler ends by its own deadline; one that does
+ * not is left where it is, and the server with it. Every other wait is bounded too: a request that libmicrohttpd forgot to end holds nobody.
  */
 #include "gateway/http/internal.h"
 #include "base/clock.h"
@@ -18,6 +18,8 @@
 
 #define POLL_MS 2
 #define CUT_MS 50
+#define CUT_LIMIT_MS 1000
+#define OVERDUE_MS 5000 /* what a handler may take beyond its deadline */
 
 static unsigned value_or(unsigned value, unsigned otherwise)
 {
@@ -172,9 +174,15 @@ static bool server_is_quiet(struct http_server *server)
 	return completed == started;
 }
 
-static bool wait_quiet(struct http_server *server, int64_t until_ms)
+static bool handlers_are_done(struct http_server *server)
 {
-	while (!server_is_quiet(server)) {
+	return workers_are_idle(server->workers);
+}
+
+static bool wait_for(struct http_server *server, bool (*done)(struct http_server *server), int64_t within_ms)
+{
+	int64_t until_ms = clock_monotonic_ms() + within_ms;
+	while (!done(server)) {
 		if (clock_monotonic_ms() >= until_ms)
 			return false;
 		nanosleep(&(struct timespec){ .tv_nsec = POLL_MS * 1000000L }, NULL);
@@ -182,19 +190,34 @@ static bool wait_quiet(struct http_server *server, int64_t until_ms)
 	return true;
 }
 
-void http_server_stop(struct http_server *server, int64_t within_ms)
+/* Again and again, because a connection may still be on its way from the acceptor to its loop. */
+static bool cut_until(struct http_server *server, bool (*done)(struct http_server *server), int64_t within_ms)
+{
+	int64_t until_ms = clock_monotonic_ms() + within_ms;
+	bool ended;
+	do
+		peers_shutdown(server->peers);
+	while (!(ended = wait_for(server, done, CUT_MS)) && clock_monotonic_ms() < until_ms);
+	return ended;
+}
+
+bool http_server_stop(struct http_server *server, int64_t within_ms)
 {
 	if (!server)
-		return;
+		return true;
 	atomic_store(&server->draining, true);
 	acceptor_stop(server->acceptor);
 	for (size_t i = 0; i < server->listener_count; i++)
 		listener_close(&server->listeners[i]);
-	if (!wait_quiet(server, clock_monotonic_ms() + within_ms))
+	if (!wait_for(server, server_is_quiet, within_ms))
 		log_line(LOG_LEVEL_WARNING, "http.stop", "detail", "requests were still under way at the end of the drain; their connections are cut", NULL);
 	workers_close(server->workers);
-	do
-		peers_shutdown(server->peers);
-	while (!wait_quiet(server, clock_monotonic_ms() + CUT_MS));
+	if (!cut_until(server, handlers_are_done, server->options.handle_ms + OVERDUE_MS)) {
+		log_line(LOG_LEVEL_ERROR, "http.stop", "detail", "a handler did not end by its deadline; it is left behind", NULL);
+		return false;
+	}
+	if (!cut_until(server, server_is_quiet, CUT_LIMIT_MS))
+		log_line(LOG_LEVEL_WARNING, "http.stop", "detail", "libmicrohttpd did not tell the end of every request", NULL);
 	server_free(server);
+	return true;
 }

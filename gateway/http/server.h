@@ -16,6 +16,8 @@ struct http_endpoint {
 	unsigned methods;      /* HTTP methods, or'ed */
 	size_t body_max;       /* 0: the server's limit */
 	bool takes_form;       /* a POST body must be application/x-www-form-urlencoded */
+	/* Scripts of any origin may call it and read the answer, without credentials: never for what acts on a browser's cookies. */
+	bool cross_origin;
 	/* NULL: always inline. Asked once the body is there. */
 	enum plan (*plan)(const struct request *request, void *context);
 	void (*handle)(struct request *request, struct reply *reply, void *context);
@@ -56,5 +58,6 @@ struct http_server *http_server_start(const struct http_options *options, const 
 const char *http_server_address(const struct http_server *server, size_t index);
 struct http_figures http_server_figures(const struct http_server *server);
 /* Stops accepting, answers what is under way with Connection: close, for at most `within_ms`; then cuts the connections that are left, waits for the
- * handlers at work (their own deadlines bound that), stops and frees. Takes NULL. */
-void http_server_stop(struct http_server *server, int64_t within_ms);
+ * handlers at work (handle_ms and a little more), stops and frees. Takes NULL. False: a handler did not end; it still runs on a thread of its own, so
+ * nothing was freed, and what the app lent must stay until the process ends. */
+bool http_server_stop(struct http_server *server, int64_t within_ms);

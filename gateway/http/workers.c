@@ -15,7 +15,7 @@ struct workers {
 	pthread_mutex_t lock;
 	pthread_cond_t work, clock;
 	bool closed, stopping, clock_sleeps;
-	unsigned idle;
+	unsigned idle, held; /* held: requests between being offered and having been handed back */
 	struct request **queue; /* a ring; the oldest, whose deadline comes first, at `head` */
 	size_t head, queued, room;
 	pthread_t *threads, clock_thread;
@@ -42,6 +42,7 @@ bool workers_offer(struct workers *workers, struct request *request)
 		peer_deadline(request->peer, NEVER_MS);
 		MHD_suspend_connection(request->connection);
 		workers->queue[(workers->head + workers->queued++) % workers->room] = request;
+		workers->held++;
 	}
 	bool clock = taken && workers->queued > workers->idle && workers->clock_sleeps;
 	pthread_mutex_unlock(&workers->lock);
@@ -88,6 +89,7 @@ static void *worker_run(void *data)
 			exchange_handle(request);
 		hand_back(request);
 		pthread_mutex_lock(&workers->lock);
+		workers->held--;
 	}
 	pthread_mutex_unlock(&workers->lock);
 	return NULL;
@@ -119,6 +121,7 @@ static void *clock_run(void *data)
 		pthread_mutex_unlock(&workers->lock);
 		shed(request);
 		pthread_mutex_lock(&workers->lock);
+		workers->held--;
 	}
 	pthread_mutex_unlock(&workers->lock);
 	return NULL;
@@ -159,8 +162,17 @@ void workers_close(struct workers *workers)
 		pthread_mutex_unlock(&workers->lock);
 		shed(request);
 		pthread_mutex_lock(&workers->lock);
+		workers->held--;
 	}
 	pthread_mutex_unlock(&workers->lock);
+}
+
+bool workers_are_idle(struct workers *workers)
+{
+	pthread_mutex_lock(&workers->lock);
+	bool idle = workers->held == 0;
+	pthread_mutex_unlock(&workers->lock);
+	return idle;
 }
 
 void workers_stop(struct workers *workers)

@@ -1,7 +1,7 @@
 /* Unit tests of gateway/audit, as one TAP stream. */
 #include "tests.h"
 
-static const struct test_group *const groups[] = { &device_group, &event_group, &json_group, &username_group, &chain_group };
+static const struct test_group *const groups[] = { &device_group, &event_group, &json_group, &username_group, &chain_group, &coalesce_group };
 
 int main(void)
 {

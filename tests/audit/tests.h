@@ -12,7 +12,7 @@ struct test_group {
 	size_t count;
 };
 
-extern const struct test_group chain_group, device_group, event_group, json_group, username_group;
+extern const struct test_group chain_group, coalesce_group, device_group, event_group, json_group, username_group;
 
 /* A real SQLite store in a folder of its own, with two tenants: acme owns acme.example, globex owns globex.example. */
 struct bench {

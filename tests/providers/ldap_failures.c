@@ -41,6 +41,19 @@ static void unavailable_in_time(const char *story, const struct tried *tried, in
 		fail_msg("%s: %s after %d ms, %d ms of CPU", story, verdict_name(tried->answer.verdict), (int)tried->took_ms, (int)tried->cpu_ms);
 }
 
+/* On a busy machine a directory that was woken a moment ago may need more than one try; it is never for long, and never anything but "unavailable" before. */
+static void recovers(void *opened)
+{
+	int64_t give_up = clock_monotonic_ms() + 15000;
+	enum verdict verdict;
+
+	do {
+		g_auto(tried_t) tried = ldap_try(opened, "alice", ALICE_PASSWORD, 8000);
+		verdict = tried.answer.verdict;
+	} while (verdict == VERDICT_UNAVAILABLE && clock_monotonic_ms() < give_up);
+	assert_int_equal(verdict, VERDICT_OK);
+}
+
 /* One peer for each way to be no directory, in clear, behind StartTLS and as ldaps. */
 static void impostors_are_unavailable(void **state)
 {
@@ -121,8 +134,7 @@ static void each_step_may_be_the_last(void **state)
 			/* The fourth comes on a kept connection, for which one new one may stand in. */
 			if (!(survives && step == 4 && tried.answer.verdict == VERDICT_OK))
 				unavailable_in_time(story, &tried, 900);
-			g_auto(tried_t) again = ldap_try(opened, "alice", ALICE_PASSWORD, 8000);
-			verdict_is(&again, VERDICT_OK);
+			recovers(opened);
 			provider_ldap.close(opened);
 			peer_stop(&peer);
 			g_free(peer.heard);
@@ -157,12 +169,11 @@ static void frozen_is_unavailable(void **state)
 	kill(mortal.pid, SIGSTOP);
 	g_auto(tried_t) frozen = ldap_try(opened, "alice", ALICE_PASSWORD, 3000), refreshed = ldap_refreshed(opened, "11111111-2222-4333-8444-555555555555");
 	kill(mortal.pid, SIGCONT);
-	g_auto(tried_t) after = ldap_try(opened, "alice", ALICE_PASSWORD, 8000);
+	recovers(opened);
 	provider_ldap.close(opened);
 	verdict_is(&before, VERDICT_OK);
 	unavailable_in_time("frozen", &frozen, 3000);
 	verdict_is(&refreshed, VERDICT_UNAVAILABLE);
-	verdict_is(&after, VERDICT_OK);
 }
 
 static void wait_until(int64_t monotonic_ms)

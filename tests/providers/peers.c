@@ -175,20 +175,28 @@ static void hear(struct peer *peer, struct inside *inside, struct pair *pair)
 	if (inside->heard->len < HEARD_MAX)
 		g_string_append_len(inside->heard, (const char *)bytes, length);
 	g_byte_array_append(pair->pending, bytes, (guint)length);
-	if (peer->way == PEER_RELAY)
+	if (peer->way == PEER_RELAY && peer->act == ACT_NONE)
+		say(pair->behind, bytes, (size_t)length); /* as it comes: it may be TLS */
+	else if (peer->way == PEER_RELAY)
 		relay_requests(peer, pair);
 	else
 		answer_badly(peer, pair, bytes, (size_t)length);
 }
 
-static void pass_back(struct pair *pair)
+static void pass_back(const struct peer *peer, struct pair *pair)
 {
-	uint8_t bytes[65536];
-	ssize_t length = recv(pair->behind, bytes, sizeof bytes, 0);
+	uint8_t bytes[65536 + sizeof bind_success];
+	ssize_t length = recv(pair->behind, bytes, 65536, 0);
 
 	if (length <= 0)
 		pair_shut(pair);
-	else if (!pair->frozen)
+	if (length > 0 && peer->injects && !pair->granted) {
+		memcpy(bytes + length, bind_success, sizeof bind_success);
+		bytes[length + 4] = 2;
+		length += (ssize_t)sizeof bind_success;
+	}
+	pair->granted = true;
+	if (length > 0 && !pair->frozen)
 		say(pair->client, bytes, (size_t)length);
 }
 
@@ -224,7 +232,7 @@ static void *peer_run(void *data)
 			if (inside->pairs[i].client >= 0 && waiting[2 + 2 * i].revents)
 				hear(peer, inside, &inside->pairs[i]);
 			if (inside->pairs[i].behind >= 0 && waiting[3 + 2 * i].revents)
-				pass_back(&inside->pairs[i]);
+				pass_back(peer, &inside->pairs[i]);
 		}
 		if (peer->way == PEER_DRIPS)
 			drip(inside);

@@ -74,6 +74,7 @@ struct peer {
 	struct slapd *behind; /* PEER_RELAY */
 	int act_at;           /* PEER_RELAY: at the n-th request of any connection, counted from 1 */
 	enum peer_act act;
+	bool injects;         /* PEER_RELAY: slips a "success" in clear, for request 2, behind the first answer */
 	int port;
 	int connections, requests; /* to be read after peer_stop */
 	char *heard;          /* what arrived, NULs as dots, at most 64 KiB; the caller of peer_stop frees it */

@@ -1,0 +1,15 @@
+/* Asking a provider, step by step, why people can or cannot sign in with it. For `passerelle provider test`, the API and the console. It touches no account of
+ * ours; at the provider, a wrong password is counted as at any sign-in. Whoever may run it may read what the directory says (SECURITY LD-7). */
+#pragma once
+#include "gateway/store/store.h"
+
+struct diagnosis {
+	const struct provider_record *provider;
+	const char *login;             /* NULL: only what needs no person */
+	const struct secret *password; /* with a login only; NULL: the person is looked up, not signed in. As text_password gives it */
+	int64_t deadline_ms;           /* monotonic, for all of it together */
+};
+
+/* {"provider":…, "type":…, "passed":…, "checks": [{"check", "seen", "expected", "passed", "advice"?}, …]}: each step in order, `advice` where it failed says what to
+ * change and on which side. "passed" is true only where something was checked and all of it passed. Blocks; no secret is in it. Caller owns. */
+json_t *provider_diagnose(const struct diagnosis *diagnosis);

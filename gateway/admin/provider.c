@@ -1,0 +1,181 @@
+/* `passerelle provider`: where people of a tenant come from. Providers are declared; here they are looked at, asked, and switched. */
+#include "gateway/admin/verbs.h"
+
+#include "base/clock.h"
+#include "gateway/admin/diagnosis.h"
+#include "gateway/admin/provider_settings.h"
+
+#define DIAGNOSIS_MS 120000
+
+static bool provider_line(const struct provider_record *provider, void *data)
+{
+	json_t *object = provider_declared(provider, false);
+	json_object_set_new(object, "enabled", json_boolean(provider->enabled));
+	json_array_append_new(data, object);
+	return true;
+}
+
+static bool list_run(struct command *command, GError **error)
+{
+	static const char *const columns[] = { "name", "type", "display_name", "enabled", "domains", NULL };
+	g_autoptr(json_t) list = json_array();
+	g_autoptr(tenant_t) tenant = command_tenant(command, error);
+	struct unit *unit = tenant ? command_reader(command, error) : NULL;
+	if (!unit || !provider_list(unit, tenant->id, provider_line, list, error) || !command_note_read(command, tenant, "provider list", error))
+		return false;
+	print_list(command, list, columns);
+	return true;
+}
+
+struct provider_act {
+	struct tenant *tenant;
+	struct provider_record record;
+	bool enable;
+};
+
+static void provider_act_clear(struct provider_act *act)
+{
+	tenant_unref(act->tenant);
+	provider_record_clear(&act->record);
+}
+typedef struct provider_act provider_act_t;
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(provider_act_t, provider_act_clear)
+
+static bool record_look_up(struct unit *unit, struct provider_act *act, const char *name, GError **error)
+{
+	provider_record_clear(&act->record);
+	enum found found = provider_find(unit, act->tenant->id, name, &act->record, error);
+	if (found == MISSING)
+		return fail(error, ERROR_NOT_FOUND, "tenant %s has no provider %s", act->tenant->name, name);
+	return found == FOUND;
+}
+
+static bool provider_choose(struct command *command, struct provider_act *act, GError **error)
+{
+	act->tenant = command_tenant(command, error);
+	struct unit *unit = act->tenant ? command_reader(command, error) : NULL;
+	return unit && record_look_up(unit, act, command_word(command, 0), error);
+}
+
+static bool show_run(struct command *command, GError **error)
+{
+	g_auto(provider_act_t) act = { 0 };
+	if (!provider_choose(command, &act, error) || !command_note_read(command, act.tenant, "provider show", error))
+		return false;
+	g_autoptr(json_t) object = provider_declared(&act.record, false);
+	json_object_set_new(object, "enabled", json_boolean(act.record.enabled));
+	json_object_set_new(object, "secrets", secret_names(act.record.settings, provider_keys_of(act.record.type)));
+	print_object(command, object);
+	return true;
+}
+
+/* Read again inside the transaction: the settings go back as they are at that moment, with only the switch turned. */
+static bool switch_work(struct unit *unit, struct act *act, GError **error)
+{
+	struct provider_act *provider = act->data;
+	if (!record_look_up(unit, provider, command_word(act->command, 0), error))
+		return false;
+	provider->record.enabled = provider->enable;
+	json_object_set_new(provider->record.settings, "enabled", json_boolean(provider->enable));
+	return provider_put(unit, provider->tenant->id, &provider->record, error);
+}
+
+static bool switch_run(struct command *command, bool enable, GError **error)
+{
+	g_auto(provider_act_t) provider = { .enable = enable };
+	if (!provider_choose(command, &provider, error))
+		return false;
+	const char *name = command_word(command, 0), *change = enable ? "enable" : "disable";
+	g_autoptr(json_t) detail = json_pack("{s:s, s:s}", "change", change, "name", name);
+	struct act act = {
+		.work = switch_work, .data = &provider, .tenant = provider.tenant, .facts = { .event = EVENT_PROVIDER_UPDATE, .provider = name, .detail = detail },
+	};
+	if (!command_act(command, &act, error))
+		return false;
+	if (!command->json)
+		printf("provider %s: %sd\n", name, change);
+	return true;
+}
+
+static bool enable_run(struct command *command, GError **error)
+{
+	return switch_run(command, true, error);
+}
+
+static bool disable_run(struct command *command, GError **error)
+{
+	return switch_run(command, false, error);
+}
+
+static void line_print(const char *label, const json_t *value)
+{
+	if (!json_is_string(value))
+		return;
+	printf("        %-10s", label);
+	print_plain(stdout, json_string_value(value));
+	putchar('\n');
+}
+
+static void step_print(const json_t *step)
+{
+	bool passed = json_is_true(json_object_get(step, "passed"));
+	const char *name = json_string_at(step, "check"), *seen = json_string_at(step, "seen");
+	g_autofree char *words = seen ? g_strdup(seen) : json_object_get(step, "dropped") ? g_strdup("not shown") : g_strdup("");
+	printf("%s  ", passed ? "passed" : "FAILED");
+	print_plain(stdout, name ? name : "?");
+	fputs(": ", stdout);
+	print_plain(stdout, words);
+	putchar('\n');
+	if (passed)
+		return;
+	line_print("expected", json_object_get(step, "expected"));
+	line_print("change", json_object_get(step, "advice"));
+}
+
+static bool diagnosis_print(const struct command *command, const json_t *found, GError **error)
+{
+	const json_t *steps = json_object_get(found, "checks");
+	size_t i, failed = 0;
+	json_t *step;
+	json_array_foreach(steps, i, step) {
+		failed += !json_is_true(json_object_get(step, "passed"));
+		if (!command->json)
+			step_print(step);
+	}
+	if (command->json)
+		print_object(command, found);
+	if (json_is_true(json_object_get(found, "passed")))
+		return true;
+	return fail(error, ERROR_UNAVAILABLE, "provider %s: %zu of %zu steps failed", json_string_at(found, "provider"), failed, json_array_size(steps));
+}
+
+/* The row comes first: what cannot be recorded is not asked (LD-7: with a password of somebody's, it is a try to sign in). */
+static bool test_run(struct command *command, GError **error)
+{
+	g_auto(provider_act_t) act = { 0 };
+	const char *login = command_option(command, "login");
+	bool with_password = command_option(command, "password-stdin");
+	if (with_password && !login)
+		return command_misused(command, error, "--password-stdin needs --login: whose password is it?");
+	if (!provider_choose(command, &act, error))
+		return false;
+	g_autoptr(secret_t) password = with_password ? password_ask_once("Password: ", error) : NULL;
+	if ((with_password && !password) || !command_note_read(command, act.tenant, "provider test", error))
+		return false;
+	const struct diagnosis diagnosis = {
+		.provider = &act.record, .login = login, .password = password, .deadline_ms = clock_monotonic_ms() + DIAGNOSIS_MS,
+	};
+	g_autoptr(json_t) found = provider_diagnose(&diagnosis);
+	return diagnosis_print(command, found, error);
+}
+
+#define ONE_PROVIDER .object = "provider", .words = "NAME", .words_min = 1, .words_max = 1
+const struct verb provider_verbs[] = {
+	{ .object = "provider", .name = "list", .run = list_run, .summary = "the identity providers of a tenant, in the order they are asked" },
+	{ ONE_PROVIDER, .name = "show", .run = show_run, .summary = "one provider, and which secrets are kept for it" },
+	{ ONE_PROVIDER, .name = "test", .options = "login= password-stdin", .run = test_run,
+	  .summary = "walk the way of a sign-in step by step; with --login for that person; touches no account; exit 1 where a step failed" },
+	{ ONE_PROVIDER, .name = "enable", .run = enable_run, .summary = "switch it on" },
+	{ ONE_PROVIDER, .name = "disable", .run = disable_run, .summary = "switch it off, until it is enabled: apply leaves it off" },
+	{ 0 },
+};
