@@ -12,8 +12,9 @@
 enum scope { TENANT, BASE };
 
 /* Who may call (SECURITY AD-1): everybody, whoever holds the browser's cookies, an authenticated client, or the bearer of a token. The handler proves it; the
- * table says which proof it owes. */
-enum permission { PUBLIC, BROWSER, CLIENT, BEARER };
+ * table says which proof it owes. ANY_ORIGIN, or'ed to it: also from a script of another site, as an application that runs in a browser does. Never to BROWSER:
+ * neither /authorize nor the pages are for scripts (SECURITY AS-13); and not to /introspect, which no such application may call. */
+enum permission { PUBLIC, BROWSER, CLIENT, BEARER, ANY_ORIGIN = 8 };
 
 #define FORM_BODY 16384
 
@@ -32,19 +33,19 @@ static const struct route {
 	const char *path; /* {} stands for one segment */
 	enum scope scope;
 	unsigned methods;
-	enum permission permission;
+	unsigned permission;
 	enum call_style style;
 	enum plan (*plan)(const struct call *call); /* NULL: inline */
 	void (*handle)(struct call *call);
 } routes[] = {
-	{ "/.well-known/openid-configuration", TENANT, METHOD_GET, PUBLIC, CALL_JSON, NULL, discovery_endpoint },
-	{ "/.well-known/oauth-authorization-server", TENANT, METHOD_GET, PUBLIC, CALL_JSON, NULL, discovery_endpoint },
-	{ "/jwks", TENANT, METHOD_GET, PUBLIC, CALL_JSON, NULL, jwks_endpoint },
+	{ "/.well-known/openid-configuration", TENANT, METHOD_GET, PUBLIC | ANY_ORIGIN, CALL_JSON, NULL, discovery_endpoint },
+	{ "/.well-known/oauth-authorization-server", TENANT, METHOD_GET, PUBLIC | ANY_ORIGIN, CALL_JSON, NULL, discovery_endpoint },
+	{ "/jwks", TENANT, METHOD_GET, PUBLIC | ANY_ORIGIN, CALL_JSON, NULL, jwks_endpoint },
 	{ "/authorize", TENANT, METHOD_GET | METHOD_POST, BROWSER, CALL_PAGE, on_worker, authorize_endpoint },
-	{ "/token", TENANT, METHOD_POST, CLIENT, CALL_JSON, token_plan, token_endpoint },
+	{ "/token", TENANT, METHOD_POST, CLIENT | ANY_ORIGIN, CALL_JSON, token_plan, token_endpoint },
 	{ "/introspect", TENANT, METHOD_POST, CLIENT, CALL_JSON, NULL, introspect_endpoint },
-	{ "/revoke", TENANT, METHOD_POST, CLIENT, CALL_JSON, on_worker, revoke_endpoint },
-	{ "/userinfo", TENANT, METHOD_GET | METHOD_POST, BEARER, CALL_JSON, NULL, userinfo_endpoint },
+	{ "/revoke", TENANT, METHOD_POST, CLIENT | ANY_ORIGIN, CALL_JSON, on_worker, revoke_endpoint },
+	{ "/userinfo", TENANT, METHOD_GET | METHOD_POST, BEARER | ANY_ORIGIN, CALL_JSON, NULL, userinfo_endpoint },
 	{ "/login", TENANT, METHOD_GET | METHOD_POST, BROWSER, CALL_PAGE, on_worker, signin_endpoint },
 	{ "/consent", TENANT, METHOD_GET | METHOD_POST, BROWSER, CALL_PAGE, on_worker, consent_endpoint },
 	{ "/logout", TENANT, METHOD_GET | METHOD_POST, BROWSER, CALL_PAGE, on_worker, logout_endpoint },
@@ -98,7 +99,8 @@ static void fill_endpoints(void)
 {
 	for (size_t i = 0; i < G_N_ELEMENTS(routes); i++)
 		endpoints[i] = (struct http_endpoint){ .methods = routes[i].methods, .body_max = FORM_BODY,
-			.takes_form = routes[i].methods & METHOD_POST && routes[i].handle != not_built, .plan = ask_plan, .handle = run };
+			.takes_form = routes[i].methods & METHOD_POST && routes[i].handle != not_built,
+			.cross_origin = routes[i].permission & ANY_ORIGIN, .plan = ask_plan, .handle = run };
 }
 
 /* --- from a path to a row --- */

@@ -181,7 +181,8 @@ int serve_run(const struct config *config)
 		greet(&service);
 		int caught = wait_for_end(&signals);
 		log_line(LOG_LEVEL_INFO, "service.drain", "signal", caught == SIGTERM ? "SIGTERM" : "SIGINT", NULL);
-		http_server_stop(service.server, DRAIN_MS);
+		if (!http_server_stop(service.server, DRAIN_MS))
+			_exit(1); /* a handler still uses what close_shared would free */
 	}
 	close_shared(&service);
 	if (!running)

@@ -352,7 +352,7 @@ const struct key_rule resource_keys[] = {
 };
 static const struct key_rule link_keys[] = {
 	{ .name = "provider", .type = KEY_STRING, .required = true, .check = name_check, .description = "One of the tenant's providers." },
-	{ .name = "subject", .type = KEY_STRING, .required = true, .max = 255, .description = "The person's immutable identifier there." },
+	{ .name = "subject", .type = KEY_STRING, .required = true, .min = 1, .max = 255, .description = "The person's immutable identifier there." },
 	{ 0 },
 };
 const struct key_rule user_keys[] = {

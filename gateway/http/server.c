@@ -19,7 +19,7 @@
 #define POLL_MS 2
 #define CUT_MS 50
 #define CUT_LIMIT_MS 1000
-#define OVERDUE_MS 5000 /* what a handler may take beyond its deadline */
+#define OVERDUE_MS 3000 /* what a handler may take beyond its deadline */
 
 static unsigned value_or(unsigned value, unsigned otherwise)
 {

@@ -59,5 +59,5 @@ const char *http_server_address(const struct http_server *server, size_t index);
 struct http_figures http_server_figures(const struct http_server *server);
 /* Stops accepting, answers what is under way with Connection: close, for at most `within_ms`; then cuts the connections that are left, waits for the
  * handlers at work (handle_ms and a little more), stops and frees. Takes NULL. False: a handler did not end; it still runs on a thread of its own, so
- * nothing was freed, and what the app lent must stay until the process ends. */
+ * nothing was freed, and what the app lent must stay; it may be tried again. */
 bool http_server_stop(struct http_server *server, int64_t within_ms);

@@ -38,7 +38,8 @@ bool workers_offer(struct workers *workers, struct request *request)
 	if (taken) {
 		/* From here on the request is the pool's: a worker may have answered before this function returns. */
 		request->stage = STAGE_WORKING;
-		request->queue_deadline_ms = clock_monotonic_ms() + workers->server->options.queue_ms;
+		/* The deadline is for waiting behind others. Where a worker is idle it only has to wake up, and on a busy machine that may take it a while. */
+		request->queue_deadline_ms = workers->queued < workers->idle ? NEVER_MS : clock_monotonic_ms() + workers->server->options.queue_ms;
 		peer_deadline(request->peer, NEVER_MS);
 		MHD_suspend_connection(request->connection);
 		workers->queue[(workers->head + workers->queued++) % workers->room] = request;
@@ -112,9 +113,10 @@ static void *clock_run(void *data)
 			workers->clock_sleeps = false;
 			continue;
 		}
-		int64_t deadline_ms = workers->queue[workers->head]->queue_deadline_ms;
-		if (clock_monotonic_ms() < deadline_ms) {
-			clock_wait(workers, deadline_ms);
+		/* One without a deadline is about to be taken; those behind it may have one, so the clock looks again soon. */
+		int64_t deadline_ms = workers->queue[workers->head]->queue_deadline_ms, now_ms = clock_monotonic_ms();
+		if (now_ms < deadline_ms) {
+			clock_wait(workers, MIN(deadline_ms, now_ms + workers->server->options.queue_ms));
 			continue;
 		}
 		struct request *request = queue_pop(workers);

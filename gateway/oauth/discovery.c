@@ -77,11 +77,9 @@ static struct keyring *keyring_of(struct call *call)
 	return ring;
 }
 
-/* Public documents, read by scripts of any origin. */
 static void make_public(struct call *call)
 {
 	reply_header(call->reply, "Cache-Control", "public, max-age=300");
-	reply_header(call->reply, "Access-Control-Allow-Origin", "*");
 }
 
 void discovery_endpoint(struct call *call)

@@ -21,8 +21,9 @@
 #include <string.h>
 #include <time.h>
 
-#define GROUP_MAX 128    /* of those that wait; and of the others, where nobody waits */
+#define GROUP_MAX 128    /* of those that wait */
 #define BESIDE_MAX 32    /* of the others, beside those that wait */
+#define ALONE_MAX 512    /* of the others, where nobody waits */
 #define LATER_MAX 8192
 #define SPARE_MAX (LATER_MAX / 2) /* past it, only what must not be left out is still taken */
 #define LATER_WAIT_MS 50 /* how long a transaction nobody waits for may wait for company */
@@ -48,7 +49,7 @@ struct queue {
 };
 
 struct group {
-	struct request *requests[GROUP_MAX + BESIDE_MAX];
+	struct request *requests[ALONE_MAX]; /* more than GROUP_MAX + BESIDE_MAX */
 	size_t count;
 };
 
@@ -222,7 +223,7 @@ static void group_finish(struct writer *writer, struct group *group)
 static bool work_await(struct writer *writer)
 {
 	for (;;) {
-		if (writer->waiting.count > 0 || writer->later.count >= GROUP_MAX || (writer->closing && writer->later.count > 0))
+		if (writer->waiting.count > 0 || writer->later.count >= ALONE_MAX || (writer->closing && writer->later.count > 0))
 			return true;
 		if (writer->closing)
 			return false;
@@ -247,7 +248,7 @@ static void group_gather(struct writer *writer, struct group *group)
 {
 	group->count = 0;
 	group_take(group, &writer->waiting, GROUP_MAX);
-	group_take(group, &writer->later, group->count > 0 ? BESIDE_MAX : GROUP_MAX);
+	group_take(group, &writer->later, group->count > 0 ? BESIDE_MAX : ALONE_MAX);
 }
 
 /* Without the lock (busy), the queue keeps waiting and its deadlines run. Any other failure to begin is answered at once: the disk may be gone. */

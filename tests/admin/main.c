@@ -7,6 +7,7 @@ int main(void)
 {
 	const struct { const struct CMUnitTest *tests; size_t count; } lists[] = {
 		{ config_tests, config_count }, { declaration_tests, declaration_count }, { plan_tests, plan_count }, { log_tests, log_count },
+		{ provider_tests, provider_count },
 		{ yaml_tests, yaml_count },
 	};
 	struct CMUnitTest all[64];

@@ -8,7 +8,9 @@
 
 static const char first[] =
 	"tenants:\n- name: acme\n  display_name: One\n  resources: [{ identifier: 'https://r.example', scopes: [r.read] }]\n"
-	"  users: [{ username: alice, name: A }]\n  clients: [{ client_id: web, redirect_uris: [https://a.example/cb] }]\n- name: beta\n";
+	"  providers:\n  - { name: d, type: local }\n"
+	"  - { name: l, type: ldap, url: 'ldap://127.0.0.1', start_tls: false, base_dn: dc=x, bind_dn: 'cn=a,dc=x', bind_password: first }\n"
+	"  users: [{ username: alice, name: A, links: [{ provider: d, subject: one }] }]\n  clients: [{ client_id: web, redirect_uris: [https://a.example/cb] }]\n- name: beta\n";
 
 static struct plan *plan_of(struct place *place, const char *text, struct declaration **ret_declaration)
 {
@@ -56,6 +58,17 @@ static void a_late_plan_writes_nothing(void **state)
 		  "tenants:\n- name: acme\n  display_name: One\n  clients: [{ client_id: new, redirect_uris: [https://b.example/cb] }]\n" },
 		{ "tenants:\n- name: acme\n  display_name: Late\n  resources: [{ identifier: 'https://r.example', scopes: [late] }]\n",
 		  "tenants:\n- name: acme\n  display_name: One\n  resources: [{ identifier: 'https://r.example', scopes: [b] }]\n" },
+		{ "tenants:\n- name: acme\n  display_name: Late\n  providers: [{ name: d, type: local, display_name: Late }]\n",
+		  "tenants:\n- name: acme\n  display_name: One\n  providers: [{ name: d, type: local, enabled: false }]\n" },
+		{ "tenants:\n- name: acme\n  display_name: Late\n  providers: [{ name: d, type: local }, { name: new, type: local, display_name: Late }]\n",
+		  "tenants:\n- name: acme\n  display_name: One\n  providers: [{ name: d, type: local }, { name: new, type: local }]\n" },
+		/* The kept password was read with the settings it was meant for; one that came meanwhile must not go where the late plan leads. */
+		{ "tenants:\n- name: acme\n  display_name: Late\n  providers: [{ name: d, type: local }, { name: l, type: ldap, url: 'ldap://127.0.0.1', start_tls: false, base_dn: dc=y, "
+		  "bind_dn: 'cn=a,dc=x' }]\n",
+		  "tenants:\n- name: acme\n  display_name: One\n  providers: [{ name: d, type: local }, { name: l, type: ldap, url: 'ldap://localhost', start_tls: false, base_dn: dc=x, "
+		  "bind_dn: 'cn=a,dc=x', bind_password: second }]\n" },
+		{ "tenants:\n- name: acme\n  display_name: Late\n  users: [{ username: carl, links: [{ provider: d, subject: two }] }]\n",
+		  "tenants:\n- name: acme\n  display_name: One\n  users: [{ username: alice, links: [{ provider: d, subject: two }] }]\n" },
 	};
 	(void)state;
 	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {

@@ -30,5 +30,5 @@ int place_run(struct place *place, char **ret_out, char **ret_error, ...) G_GNUC
 /* `apply` of this text; the exit status. */
 int place_apply(struct place *place, const char *text);
 
-extern const struct CMUnitTest config_tests[], declaration_tests[], plan_tests[], log_tests[], yaml_tests[];
-extern const size_t config_count, declaration_count, plan_count, log_count, yaml_count;
+extern const struct CMUnitTest config_tests[], declaration_tests[], plan_tests[], provider_tests[], log_tests[], yaml_tests[];
+extern const size_t config_count, declaration_count, plan_count, provider_count, log_count, yaml_count;

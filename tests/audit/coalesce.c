@@ -381,6 +381,37 @@ static void test_no_room_is_counted(void **state)
 	assert_sums(flood, flood->bench->acme, 100, 1, 5);
 }
 
+static void *flush_in_thread(void *data)
+{
+	const struct flood *flood = data;
+
+	coalescer_flush(flood->coalescer, NOW_MS + 10000);
+	return NULL;
+}
+
+/* What comes while a flush waits for the store belongs to the next one. */
+static void test_counting_goes_on_during_a_flush(void **state)
+{
+	struct flood *flood = *state;
+	struct audit_facts facts = refusal();
+	struct hold hold;
+	pthread_t thread;
+
+	knock(flood, flood->bench->acme, &facts, IN_FULL + 5);
+	settle(flood);
+	hold_begin(&hold, flood);
+	assert_int_equal(pthread_create(&thread, NULL, flush_in_thread, flood), 0);
+	while (store_figures(flood->bench->store).waiting == 0)
+		g_usleep(1000);
+	/* 2 came back with the flush. */
+	knock(flood, flood->bench->acme, &facts, REFILL + 3);
+	hold_end(&hold);
+	pthread_join(thread, NULL);
+	assert_sums(flood, flood->bench->acme, IN_FULL + REFILL, 1, 5);
+	flush(flood, NOW_MS + 20000);
+	assert_sums(flood, flood->bench->acme, IN_FULL + REFILL, 2, 8);
+}
+
 /* The log's table is gone for a moment: what was counted is written when it is back. */
 static void test_a_failed_flush_keeps_the_count(void **state)
 {
@@ -555,7 +586,7 @@ static void test_ordinary_rows_have_no_count(void **state)
 static const struct CMUnitTest tests[] = {
 	FLOOD(test_a_few_are_written_in_full), FLOOD(test_the_rest_is_one_record_with_the_count), FLOOD(test_a_clock_set_back), FLOOD(test_kinds_are_apart),
 	FLOOD(test_what_is_never_counted), FLOOD(test_in_full_comes_back_slowly), FLOOD(test_many_networks_of_one_owner), FLOOD(test_a_full_table),
-	FLOOD(test_no_room_is_counted), FLOOD(test_a_failed_flush_keeps_the_count), FLOOD(test_a_removed_tenant), FLOOD(test_losses_are_said_with_a_count),
+	FLOOD(test_no_room_is_counted), FLOOD(test_counting_goes_on_during_a_flush), FLOOD(test_a_failed_flush_keeps_the_count), FLOOD(test_a_removed_tenant), FLOOD(test_losses_are_said_with_a_count),
 	FLOOD(test_an_end_without_a_flush_is_said), FLOOD(test_many_threads_lose_none), cmocka_unit_test(test_ordinary_rows_have_no_count),
 };
 

@@ -70,6 +70,13 @@ const focused = async (page) => {
 	return node && { role: node.role.value, name: node.name?.value }
 }
 
+/** Focus is given with the first frame that is drawn, a moment after the page has loaded. */
+async function assertFocused(page, role, name) {
+	let seen
+	await until('the focus', async () => Boolean(seen = await focused(page)))
+	assert.deepEqual(seen, { role, name })
+}
+
 describe('signing in', { skip }, () => {
 	test('without scripts ends at the application, with a code', () => visit(async (page) => {
 		await signIn(page)
@@ -85,10 +92,10 @@ describe('signing in', { skip }, () => {
 	}, { javaScriptEnabled: true }))
 
 	test('by keyboard only', () => visit(async (page) => {
-		assert.deepEqual(await focused(page), { role: 'textbox', name: 'User name or e-mail address' }, 'the cursor is where one types')
+		await assertFocused(page, 'textbox', 'User name or e-mail address')
 		await page.keyboard.type('alice')
 		await page.keyboard.press('Tab')
-		assert.deepEqual(await focused(page), { role: 'textbox', name: 'Password' })
+		await assertFocused(page, 'textbox', 'Password')
 		await page.keyboard.type(PASSWORDS.alice)
 		await page.keyboard.press('Enter')
 		assert.ok((await cameBack(page)).code)
@@ -99,14 +106,14 @@ describe('signing in', { skip }, () => {
 		await page.keyboard.press('Tab')
 		await page.keyboard.type(PASSWORDS.alice)
 		await page.keyboard.press('Tab')
-		assert.deepEqual(await focused(page), { role: 'button', name: 'Sign in' })
+		await assertFocused(page, 'button', 'Sign in')
 		await page.keyboard.press('Space')
 		assert.ok((await cameBack(page)).code)
 	}))
 
 	test('a name that came as a hint: the cursor is in the password', () => visit(async (page) => {
 		assert.equal(await page.inputValue('[name=username]'), 'alice')
-		assert.equal((await focused(page)).name, 'Password')
+		await assertFocused(page, 'textbox', 'Password')
 	}, { url: () => web.begin({ login_hint: 'alice' }).url }))
 
 	test('a wrong password is announced, tied to its fields, and mended in place', () => visit(async (page) => {
@@ -239,7 +246,7 @@ describe('the other pages', { skip }, () => {
 		await signIn(page)
 		await cameBack(page)
 		await page.goto(`${web.issuer}/logout?client_id=web&post_logout_redirect_uri=${encodeURIComponent(`${callback.origin}/bye`)}`)
-		assert.deepEqual(await focused(page), { role: 'button', name: 'Sign out' })
+		await assertFocused(page, 'button', 'Sign out')
 		await page.keyboard.press('Enter')
 		await page.waitForURL(`${callback.origin}/bye`)
 		await page.goto(web.begin().url)

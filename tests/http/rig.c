@@ -113,6 +113,7 @@ static void handle_silent(struct request *request, struct reply *reply, void *co
 static void handle_facts(struct request *request, struct reply *reply, void *context)
 {
 	(void)context;
+	atomic_fetch_add(&handled, 1);
 	bool repeated;
 	const char *one = request_header(request, "x-one", &repeated);
 	const struct form *query = request_query(request);
@@ -152,6 +153,27 @@ static void handle_redirect(struct request *request, struct reply *reply, void *
 	reply_redirect(reply, 303, "https://app.example/cb?code=x&state=y");
 }
 
+static void handle_long(struct request *request, struct reply *reply, void *context)
+{
+	(void)request;
+	(void)context;
+	atomic_fetch_add(&handled, 1);
+	g_autofree char *url = g_strnfill(LONG_HEADER, 'u');
+	reply_redirect(reply, 303, url);
+}
+
+/* Says who may ask when it is asked so. */
+static void handle_open(struct request *request, struct reply *reply, void *context)
+{
+	(void)context;
+	atomic_fetch_add(&handled, 1);
+	bool denied = !strcmp(request_query_text(request), "denied");
+	reply_status(reply, denied ? 401 : 200);
+	if (denied)
+		reply_header(reply, "WWW-Authenticate", "Bearer realm=\"here\"");
+	reply_body(reply, "text/plain", "open", 4);
+}
+
 static enum plan plan_worker(const struct request *request, void *context)
 {
 	(void)request;
@@ -176,6 +198,10 @@ static const struct { const char *path; struct http_endpoint endpoint; } ROUTES[
 	{ "/facts", { .methods = METHOD_GET | METHOD_DELETE, .handle = handle_facts } },
 	{ "/reply", { .methods = METHOD_GET, .handle = handle_reply } },
 	{ "/redirect", { .methods = METHOD_GET, .handle = handle_redirect } },
+	{ "/long", { .methods = METHOD_GET, .handle = handle_long } },
+	{ "/open", { .methods = METHOD_GET | METHOD_POST, .body_max = 100, .takes_form = true, .cross_origin = true, .handle = handle_open } },
+	{ "/open/silent", { .methods = METHOD_GET, .cross_origin = true, .handle = handle_silent } },
+	{ "/open/work", { .methods = METHOD_GET, .cross_origin = true, .plan = plan_worker, .handle = handle_work } },
 };
 
 static char context_mark;
@@ -245,7 +271,7 @@ void rig_start_plain(struct rig *rig)
 
 void rig_stop(struct rig *rig)
 {
-	http_server_stop(rig->server, PATIENCE_MS);
+	assert_true(http_server_stop(rig->server, PATIENCE_MS));
 }
 
 void rig_await(const struct rig *rig, size_t figure_offset, uint64_t value)

@@ -15,6 +15,7 @@ struct http_options rig_options(void);
 void rig_start(struct rig *rig, const struct http_options *options);
 /* The default options. */
 void rig_start_plain(struct rig *rig);
+/* Fails the test when a handler would not end. */
 void rig_stop(struct rig *rig);
 unsigned rig_handled(void);
 unsigned rig_released(void);
@@ -61,5 +62,7 @@ bool client_drain(struct client *client);
 /* Value of a header in an answer's head, or NULL. Borrowed until the answer is freed. */
 char *answer_header(const struct answer *answer, const char *name);
 int64_t now_ms(void);
+
+#define LONG_HEADER 16000 /* bytes of the Location that /long answers with */
 
 #define GET(path) "GET " path " HTTP/1.1\r\nHost: gateway.example\r\n\r\n"

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#define SUBJECTS(X) X(guard) X(request) X(reply) X(body) X(connections) X(workers) X(stop) X(listen) X(forwarded)
+#define SUBJECTS(X) X(guard) X(limits) X(request) X(reply) X(body) X(connections) X(workers) X(stop) X(listen) X(forwarded)
 
 #define DECLARE(name) extern const struct CMUnitTest name##_tests[];
 SUBJECTS(DECLARE)

@@ -72,7 +72,7 @@ static const struct row ROWS[] = {
 	{ "DEL in a value", RAW("GET /hello HTTP/1.1\r\n" H "X-A: b\177c\r\n\r\n"), 400 },
 	{ "bare CR in a value", RAW("GET /hello HTTP/1.1\r\n" H "X-A: b\rX-B: c\r\n\r\n"), 400 },
 	{ "bare CR before CRLF", RAW("GET /hello HTTP/1.1\r\n" H "X-A: b\r\r\n\r\n"), 400 },
-	{ "101 headers", NULL, 0, 400 },
+	{ "101 headers", NULL, 0, 431 },
 	/* bare LF */
 	{ "bare LF after the request line", RAW("GET /hello HTTP/1.1\n" H "\r\n"), 400 },
 	{ "bare LF after a header", RAW("GET /hello HTTP/1.1\r\n" H "X-A: b\nX-B: c\r\n\r\n"), 400 },
@@ -122,6 +122,7 @@ static const struct row ROWS[] = {
 	{ "method with a control character", RAW("GE\001T /hello HTTP/1.1\r\n" H "\r\n"), 501 },
 	{ "PROXY protocol from a stranger", RAW("PROXY TCP4 10.0.0.1 10.0.0.2 1 2\r\n" GET("/hello")), 0 },
 	/* sizes */
+	{ "257 parameters", NULL, 0, 414 },
 	{ "600 headers", NULL, 0, 431 },
 	{ "a header of 40 KB", NULL, 0, 431 },
 	{ "a target of 40 KB", NULL, 0, 414 },
@@ -129,6 +130,13 @@ static const struct row ROWS[] = {
 
 static void append_generated(GString *text, const char *name)
 {
+	if (!strcmp(name, "257 parameters")) {
+		g_string_append(text, "GET /hello?");
+		for (unsigned i = 0; i < 256; i++)
+			g_string_append(text, "a&");
+		g_string_append(text, "a HTTP/1.1\r\n" H "\r\n");
+		return;
+	}
 	g_string_append(text, !strcmp(name, "a target of 40 KB") ? "GET /" : "GET /hello HTTP/1.1\r\n" H);
 	unsigned headers = !strcmp(name, "101 headers") ? 100 : !strcmp(name, "600 headers") ? 600 : 0;
 	for (unsigned i = 0; i < headers; i++)

@@ -139,7 +139,79 @@ static void refuses_plainly_without_an_app(void **state)
 	rig_stop(&rig);
 }
 
+#define FORM H "Origin: https://app.example\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+
+static const struct { const char *request; unsigned status; } OPEN[] = {
+	{ GET("/open"), 200 },
+	{ GET("/open/work"), 200 },
+	{ "GET /open?denied HTTP/1.1\r\n" H "Origin: https://app.example\r\nCookie: a=b\r\n\r\n", 401 },
+	{ "POST /open HTTP/1.1\r\n" FORM "Content-Length: 3\r\n\r\na=b", 200 },
+	/* the server's own answers */
+	{ GET("/open/silent"), 500 },
+	{ "DELETE /open HTTP/1.1\r\n" H "\r\n", 405 },
+	{ "POST /open HTTP/1.1\r\n" FORM "Content-Length: 3\r\n\r\na=%", 400 },
+	{ "POST /open HTTP/1.1\r\n" H "Content-Type: text/plain\r\nContent-Length: 3\r\n\r\na=b", 415 },
+	{ "POST /open HTTP/1.1\r\n" FORM "Content-Length: 101\r\n\r\n", 413 },
+	{ "OPTIONS /open HTTP/1.1\r\n" H "\r\n", 204 },
+};
+
+static void scripts_may_read_what_is_open(void **state)
+{
+	(void)state;
+	struct rig rig;
+	rig_start_plain(&rig);
+	for (size_t i = 0; i < G_N_ELEMENTS(OPEN); i++) {
+		g_autoptr(client_t) client = client_open(&rig);
+		g_autoptr(answer_t) answer = client_ask(client, OPEN[i].request);
+		bool challenged = OPEN[i].status == 401;
+		if (answer->status != OPEN[i].status || header_count(answer, "\r\nAccess-Control-Allow-Origin: *\r\n") != 1 ||
+				header_count(answer, "\r\nAccess-Control-Expose-Headers: WWW-Authenticate\r\n") != challenged || strstr(answer->head, "Credentials"))
+			fail_msg("%s\n%s", OPEN[i].request, answer->head);
+	}
+	rig_stop(&rig);
+}
+
+static void a_preflight_is_answered(void **state)
+{
+	(void)state;
+	struct rig rig;
+	rig_start_plain(&rig);
+	g_autoptr(client_t) client = client_open(&rig);
+	g_autoptr(answer_t) answer = client_ask(client, "OPTIONS /open HTTP/1.1\r\n" H "Origin: https://app.example\r\n"
+		"Access-Control-Request-Method: POST\r\nAccess-Control-Request-Headers: authorization\r\n\r\n");
+	assert_int_equal(answer->status, 204);
+	assert_string_equal(answer_header(answer, "Allow"), "GET, HEAD, POST, OPTIONS");
+	assert_string_equal(answer_header(answer, "Access-Control-Allow-Methods"), "GET, HEAD, POST, OPTIONS");
+	assert_string_equal(answer_header(answer, "Access-Control-Allow-Headers"), "Authorization, Content-Type");
+	assert_string_equal(answer_header(answer, "Access-Control-Max-Age"), "3600");
+	assert_int_equal(rig_handled(), 0);
+	rig_stop(&rig);
+}
+
+/* The connection is kept, so that what was open before must not stay so. */
+static void scripts_read_nothing_else(void **state)
+{
+	(void)state;
+	static const char *const requests[] = { GET("/hello"), GET("/nowhere"), GET("/silent"), "DELETE /hello HTTP/1.1\r\n" H "\r\n",
+		"OPTIONS /hello HTTP/1.1\r\n" H "Origin: https://app.example\r\nAccess-Control-Request-Method: GET\r\n\r\n",
+		"POST /form HTTP/1.1\r\n" FORM "Content-Length: 3\r\n\r\na=%" };
+	struct rig rig;
+	rig_start_plain(&rig);
+	g_autoptr(client_t) client = client_open(&rig);
+	for (size_t i = 0; i < G_N_ELEMENTS(requests); i++) {
+		g_autoptr(answer_t) open = client_ask(client, GET("/open"));
+		assert_string_equal(answer_header(open, "Access-Control-Allow-Origin"), "*");
+		g_autoptr(answer_t) answer = client_ask(client, requests[i]);
+		if (strstr(answer->head, "Access-Control"))
+			fail_msg("%s\n%s", requests[i], answer->head);
+	}
+	rig_stop(&rig);
+}
+
 const struct CMUnitTest reply_tests[] = {
+	cmocka_unit_test(scripts_may_read_what_is_open),
+	cmocka_unit_test(a_preflight_is_answered),
+	cmocka_unit_test(scripts_read_nothing_else),
 	cmocka_unit_test(every_reply_has_the_safe_headers),
 	cmocka_unit_test(headers_cookies_and_shared_bodies),
 	cmocka_unit_test(redirects_have_no_body),

@@ -90,6 +90,26 @@ static void a_late_handler_does_not_abort(void **state)
 	assert_int_equal(rig_released(), 2);
 }
 
+/* One that never ends is left behind, with all it may still use; the one that stops goes on. */
+static void a_handler_without_end_does_not_hold_a_stop(void **state)
+{
+	(void)state;
+	struct http_options options = rig_options();
+	options.handle_ms = 50;
+	struct rig rig;
+	rig_start(&rig, &options);
+	gate_close();
+	g_autoptr(client_t) client = client_open(&rig);
+	client_send(client, GET("/work"));
+	gate_await(1);
+	int64_t since_ms = now_ms();
+	assert_false(http_server_stop(rig.server, 0));
+	assert_in_range(now_ms() - since_ms, 50, PATIENCE_MS);
+	gate_open();
+	assert_true(http_server_stop(rig.server, 0));
+	assert_int_equal(rig_released(), 1);
+}
+
 static void half_sent_requests_do_not_hold_a_stop(void **state)
 {
 	(void)state;
@@ -146,6 +166,7 @@ static void stops_under_load(void **state)
 const struct CMUnitTest stop_tests[] = {
 	cmocka_unit_test(what_is_under_way_is_finished),
 	cmocka_unit_test(a_late_handler_does_not_abort),
+	cmocka_unit_test(a_handler_without_end_does_not_hold_a_stop),
 	cmocka_unit_test(half_sent_requests_do_not_hold_a_stop),
 	cmocka_unit_test(an_idle_server_stops_at_once),
 	cmocka_unit_test(stops_under_load),

@@ -36,7 +36,7 @@ export class Browser {
 	/** `from`: the loopback address it connects from, where addresses are throttled. */
 	constructor({ headers = {}, from } = {}) {
 		this.from = from
-		this.headers = { 'User-Agent': 'Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0', ...headers }
+		this.headers = { 'User-Agent': 'Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0', Accept: 'text/html,application/xhtml+xml,*/*;q=0.8', ...headers }
 	}
 
 	#header() { return [...this.cookies].map(([name, value]) => `${name}=${value}`).join('; ') }
