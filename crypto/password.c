@@ -301,6 +301,17 @@ bool password_stored_is_foreign(const char *stored)
 	return password_stored_is_usable(stored) && !(stored_argon2_parse(stored, &ours) && ours.key_id[0]);
 }
 
+bool password_stored_key_known(const struct root_keys *keys, const char *stored)
+{
+	struct stored_argon2 ours;
+	uint8_t pepper[DERIVED_KEY_SIZE];
+	if (!stored_argon2_parse(stored, &ours) || !ours.key_id[0])
+		return true;
+	bool known = keys && root_keys_derive(keys, ours.key_id, "pepper", pepper);
+	wipe(pepper, sizeof pepper);
+	return known;
+}
+
 uint64_t password_hasher_count(const struct password_hasher *hasher)
 {
 	return atomic_load_explicit(&hasher->count, memory_order_relaxed);

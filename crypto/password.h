@@ -46,6 +46,8 @@ enum password_verdict password_verify(struct password_hasher *hasher, const char
 bool password_stored_is_usable(const char *stored);
 /* Whether it is one brought from elsewhere: usable, and not made here (no pepper's key id). A sign-in replaces it. */
 bool password_stored_is_foreign(const char *stored);
+/* Whether its pepper is one of `keys` (NULL: there are none), or it has none: else it can never match here. */
+bool password_stored_key_known(const struct root_keys *keys, const char *stored);
 /* A place among the few who may be on their way to a hash, to be asked for before anything else is spent on a sign-in: without that bound a flood of them
  * would wait in every thread of the caller's, and nothing else would be answered. False: full, say "busy" now. Else leave when done. */
 bool password_hasher_enter(struct password_hasher *hasher);

@@ -5,7 +5,9 @@
 #include "gateway/check.h"
 #include "gateway/config.h"
 #include "gateway/serve.h"
+#include "providers/provider.h"
 
+#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -101,6 +103,8 @@ int main(int argc, char **argv)
 	const char *config_path = NULL;
 	/* The database, the key file and what export writes are nobody else's to read. */
 	umask(077);
+	signal(SIGPIPE, SIG_IGN); /* libldap writes to sockets that the other side may have closed */
+	providers_start();
 	if (!config_option_take(&argc, argv, &config_path))
 		return wrong_usage("--config needs a file", NULL);
 	if (argc < 2)

@@ -39,7 +39,6 @@ static void harden_process(void)
 #ifndef PASSERELLE_TEST_BUILD
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 #endif
-	signal(SIGPIPE, SIG_IGN);
 }
 
 /* Every connection is a descriptor; the soft limit of many systems, 1024, is less than ours. */

@@ -18,7 +18,8 @@ static struct account_decision take(enum account_action action)
 /* A person the provider knows and we have no link for. */
 static struct account_decision decide_newcomer(const struct account_facts *facts)
 {
-	bool may_link = facts->link_by_verified_email && facts->email_proved && facts->email_known;
+	/* One person has one entry at a provider: a second entry with the first one's address is the address handed on, and inherits nothing (LD-8). */
+	bool may_link = facts->link_by_verified_email && facts->email_proved && facts->email_known && !facts->email_linked_here;
 
 	switch (facts->provisioning) {
 	case PROVISIONING_CREATE:

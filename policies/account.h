@@ -13,6 +13,7 @@ struct account_facts {
 	bool link_by_verified_email;  /* the provider's setting */
 	bool email_proved;            /* asserted as verified by a provider authoritative for a domain the tenant owns */
 	bool email_known;             /* exactly one account has it, verified */
+	bool email_linked_here;       /* … and that account came from this very provider under another subject: the address was given to somebody else there */
 };
 
 struct account_decision {

@@ -47,7 +47,10 @@ static bool declaration_bring(struct command *command, struct declaration *decla
 	struct unit *unit = found == FOUND ? command_reader(command, error) : NULL;
 	if (found == FOUND && !unit)
 		return false;
-	if (!declaration_cross_check(declaration, unit, error) || !declaration_is_sound(declaration, error))
+	struct root_keys *laid_ready = command->keyring_file ? NULL : root_keys_read(command->setting->secret_key_file, NULL);
+	bool checked = declaration_cross_check(declaration, unit, command->keyring_file ? command->keyring_file : laid_ready, error);
+	root_keys_free(laid_ready);
+	if (!checked || !declaration_is_sound(declaration, error))
 		return false;
 	if (!options.dry_run && !command_open(command, true, error))
 		return false;

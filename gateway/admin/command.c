@@ -4,7 +4,6 @@
 
 #include "base/clock.h"
 #include "crypto/root_keys.h"
-#include "providers/provider.h"
 
 #include <string.h>
 
@@ -224,8 +223,6 @@ int command_run(const struct command_setting *setting, int argc, char **argv)
 {
 	int taken = 0;
 	const struct verb *verb = verb_find(argc, argv, &taken);
-	/* before the store starts its thread */
-	providers_start();
 	if (!verb) {
 		bool not_built = g_strv_contains(later, argv[0]);
 		fprintf(stderr, "passerelle: %s%s%s%s\n", argv[0], argc > 1 ? " " : "", argc > 1 ? argv[1] : "", not_built ? ": not built yet" : ": no such command");

@@ -64,9 +64,9 @@ void declaration_free(struct declaration *declaration);
 typedef struct declaration declaration_t;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(declaration_t, declaration_free)
 
-/* What must hold between objects, in the file and with what the store has already; `unit` is NULL where there is no store yet. Adds to `mistakes`; false
- * with *error only when the store is broken. */
-bool declaration_cross_check(struct declaration *declaration, struct unit *unit, GError **error);
+/* What must hold between objects, in the file and with what the store has already; `unit` and `keys` are NULL where there are none yet. Adds to
+ * `mistakes`; false with *error only when the store is broken. */
+bool declaration_cross_check(struct declaration *declaration, struct unit *unit, const struct root_keys *keys, GError **error);
 /* The mistakes as one error, or true when there are none. */
 bool declaration_is_sound(const struct declaration *declaration, GError **error);
 /* "file:line: where: text" into the mistakes. Returns false. */

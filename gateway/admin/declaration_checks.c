@@ -172,6 +172,9 @@ static bool users_check(struct crossing *crossing, const struct tenant *tenant, 
 			declaration_mistake(crossing->declaration, user->written, "id", user->where, "twice, expected once");
 		if (user->password && tenant)
 			password_check(crossing, tenant, user);
+		if (user->password_hash && !password_stored_key_known(crossing->keys, user->password_hash))
+			declaration_mistake(crossing->declaration, user->written, "password_hash", user->where,
+			                    "made with a key that secret_key_file here does not have, expected that key's line beside ours, or another hash");
 		if (!user_identity_check(crossing, user, error))
 			return false;
 	}
@@ -250,13 +253,13 @@ static bool owners_check(struct declaration *declaration, struct unit *unit, GEr
 	return true;
 }
 
-bool declaration_cross_check(struct declaration *declaration, struct unit *unit, GError **error)
+bool declaration_cross_check(struct declaration *declaration, struct unit *unit, const struct root_keys *keys, GError **error)
 {
 	if (!owners_check(declaration, unit, error))
 		return false;
 	for (guint i = 0; i < declaration->tenants->len; i++) {
 		struct crossing crossing = {
-			.declaration = declaration, .tenant = g_ptr_array_index(declaration->tenants, i), .unit = unit,
+			.declaration = declaration, .tenant = g_ptr_array_index(declaration->tenants, i), .unit = unit, .keys = keys,
 			.identifiers = names_new(), .scopes = names_new(), .providers = names_new(), .links = names_new(),
 		};
 		bool done = tenant_cross_check(&crossing, error);

@@ -13,6 +13,7 @@ struct crossing {
 	struct declaration *declaration;
 	struct declared_tenant *tenant;
 	struct unit *unit;           /* NULL: no store yet */
+	const struct root_keys *keys; /* NULL: no key file yet */
 	struct tenant *stored;       /* NULL: the tenant is new */
 	GHashTable *identifiers;     /* of resources, declared or stored */
 	GHashTable *scopes;          /* every word a client may be given */

@@ -247,10 +247,10 @@ static struct secret *line_read(GError **error)
 	return line;
 }
 
+/* The prompt comes once the terminal is silent: whoever types as soon as it stands there is neither echoed nor, by the flush, unheard. */
 static struct secret *line_ask(const char *prompt, GError **error)
 {
 	struct termios loud, silent;
-	fputs(prompt, stderr);
 	if (tcgetattr(STDIN_FILENO, &loud) != 0) {
 		fail(error, ERROR_INTERNAL, "the terminal cannot be silenced: %s", g_strerror(errno));
 		return NULL;
@@ -258,6 +258,7 @@ static struct secret *line_ask(const char *prompt, GError **error)
 	silent = loud;
 	silent.c_lflag &= ~(tcflag_t)ECHO;
 	tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
+	fputs(prompt, stderr);
 	struct secret *line = line_read(error);
 	tcsetattr(STDIN_FILENO, TCSAFLUSH, &loud);
 	fputc('\n', stderr);

@@ -49,7 +49,8 @@ struct audit_facts call_facts(struct call *call, enum audit_event event, enum re
 	facts.user_agent = request_user_agent(call->request);
 	facts.ref = request_reference(call->request);
 	facts.time_ms = request_time_ms(call->request);
-	*ret_detail = call->checks ? checks_json(call->checks) : NULL;
+	/* what went well needs no explaining, and is most of what is written */
+	*ret_detail = call->checks && facts.result != AUDIT_OK ? checks_json(call->checks) : NULL;
 	facts.detail = *ret_detail;
 	return facts;
 }

@@ -34,7 +34,8 @@ const char *call_own(struct call *call, char *text);
 /* Records a check (providers/checks.h) and returns `passed`. */
 bool call_check(struct call *call, const char *name, const char *seen, const char *expected, bool passed);
 
-/* Facts of this call for the connection log, with request data, time, reference and checks filled in; *ret_detail is to be freed by json_decref. */
+/* Facts of this call for the connection log, with request data, time and reference filled in, and the checks where it was refused or failed; *ret_detail is to
+ * be freed by json_decref. */
 struct audit_facts call_facts(struct call *call, enum audit_event event, enum reason reason, json_t **ret_detail);
 /* Writes one record in a transaction of its own; refusals that repeat are counted (gateway/audit/coalesce.h). False: it could not be kept. */
 bool call_audit(struct call *call, enum audit_event event, enum reason reason);

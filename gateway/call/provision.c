@@ -135,6 +135,17 @@ static enum found find_linked(struct unit *unit, const struct tenant *tenant, co
 	return found;
 }
 
+/* Whether the account that an address leads to came from this source already. NULL: it leads to none. */
+static bool find_older_link(struct unit *unit, const struct tenant *tenant, const struct source *source, const char *account, struct account_facts *facts,
+	GError **error)
+{
+	struct link link = { 0 };
+	enum found found = account ? link_find_account(unit, tenant->id, source->name, account, &link, error) : MISSING;
+	link_clear(&link);
+	facts->email_linked_here = found == FOUND;
+	return found != BROKEN;
+}
+
 bool provision(struct unit *unit, const struct tenant *tenant, const struct source *source, const struct identity *identity, int64_t now_ms,
 	struct account *ret, enum reason *ret_reason, GError **error)
 {
@@ -142,7 +153,7 @@ bool provision(struct unit *unit, const struct tenant *tenant, const struct sour
 		.email_proved = email_proved(tenant, source, identity) };
 	enum found linked = find_linked(unit, tenant, source, identity, ret, error);
 	enum found known = linked == MISSING && facts.link_by_verified_email && facts.email_proved ? find_by_email(unit, tenant, identity, ret, error) : MISSING;
-	if (linked == BROKEN || (linked == MISSING && known == BROKEN))
+	if (linked == BROKEN || (linked == MISSING && known == BROKEN) || !find_older_link(unit, tenant, source, known == FOUND ? ret->id : NULL, &facts, error))
 		return false;
 	facts.linked = linked == FOUND;
 	facts.email_known = known == FOUND;
@@ -155,6 +166,7 @@ bool provision(struct unit *unit, const struct tenant *tenant, const struct sour
 	case ACCOUNT_USE:
 		return provision_update(unit, tenant, source, identity, now_ms, ret, error);
 	case ACCOUNT_CREATE:
+		account_clear(ret); /* whoever has the address is somebody else */
 		return create(unit, tenant, source, identity, now_ms, ret, error);
 	case ACCOUNT_LINK:
 		return insert_link(unit, tenant, source, identity, now_ms, ret->id, error);

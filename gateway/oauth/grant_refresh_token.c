@@ -58,38 +58,43 @@ static bool update_in_unit(struct unit *unit, void *data, GError **error)
 		&refresh->account, error);
 }
 
-/* The link by which the account came, when its source can be asked again. MISSING: nobody to ask. */
-static enum found find_upstream(struct refresh *refresh, struct link *ret_link, GError **error)
+/* The link by which the account came, when its source can be asked again. MISSING: nobody to ask, or nobody who may vouch for the person any more: then
+ * *ret_reason says why. */
+static enum found find_upstream(struct refresh *refresh, struct link *ret_link, enum reason *ret_reason, GError **error)
 {
 	struct call *call = refresh->call;
-	if (!refresh->grant.provider)
-		return MISSING;
 	refresh->sources = sources_of(call->gateway->sources, call->tenant, error);
 	if (!refresh->sources)
 		return BROKEN;
-	refresh->source = source_named(refresh->sources, refresh->grant.provider);
+	refresh->source = refresh->grant.provider ? source_named(refresh->sources, refresh->grant.provider) : NULL;
+	if (!refresh->source)
+		*ret_reason = REASON_PROVIDER_UNKNOWN;
 	if (!refresh->source || !refresh->source->driver->refresh)
 		return MISSING;
 	struct unit *unit = store_reader(call->gateway->store, error);
-	return unit ? link_find_account(unit, call->tenant->id, refresh->grant.provider, refresh->account.id, ret_link, error) : BROKEN;
+	enum found found = unit ? link_find_account(unit, call->tenant->id, refresh->grant.provider, refresh->account.id, ret_link, error) : BROKEN;
+	if (found == MISSING)
+		*ret_reason = REASON_NOT_PROVISIONED;
+	return found;
 }
 
 /* Asks the directory, on this worker and outside any transaction; what it says of the person is written before the token speaks of it. False with *error:
- * the store or the directory is not there. *ret_reason: still there and enabled, or not. */
-static bool ask_upstream(struct refresh *refresh, enum reason *ret_reason, GError **error)
+ * the store or the directory is not there. *ret_refused: nobody vouches for the person now, which an administrator may mend; upstream_reason: the directory
+ * itself says that he is gone, which ends the family. */
+static bool ask_upstream(struct refresh *refresh, enum reason *ret_refused, GError **error)
 {
 	struct call *call = refresh->call;
 	struct link link = { 0 };
-	enum found found = find_upstream(refresh, &link, error);
-	*ret_reason = REASON_OK;
+	*ret_refused = refresh->upstream_reason = REASON_OK;
+	enum found found = find_upstream(refresh, &link, ret_refused, error);
 	if (found != FOUND)
 		return found == MISSING;
 	refresh->source->driver->refresh(refresh->source->state, link.subject, request_time_ms(call->request), request_deadline_ms(call->request), &refresh->upstream);
 	link_clear(&link);
 	if (refresh->upstream.verdict == VERDICT_UNAVAILABLE)
 		return fail(error, ERROR_TEMPORARILY_UNAVAILABLE, "the provider %s did not answer", refresh->source->name);
-	*ret_reason = source_reason(&refresh->upstream);
-	return !call_check(call, "source", reason_name(*ret_reason), "still there and enabled", *ret_reason == REASON_OK)
+	refresh->upstream_reason = source_reason(&refresh->upstream);
+	return !call_check(call, "source", reason_name(refresh->upstream_reason), "still there and enabled", refresh->upstream_reason == REASON_OK)
 		|| store_write(call->gateway->store, update_in_unit, refresh, error);
 }
 
@@ -119,11 +124,12 @@ static void answer(struct refresh *refresh, const struct form *form)
 /* Asks, checks, signs. A person whom the source no longer knows gets no tokens made: the transaction will end the family. */
 static bool prepare(struct refresh *refresh, const struct form *form, enum reason *ret_reason, GError **error)
 {
-	if (!ask_upstream(refresh, &refresh->upstream_reason, error))
+	if (!ask_upstream(refresh, ret_reason, error))
 		return false;
-	*ret_reason = refresh->upstream_reason != REASON_OK ? REASON_OK
-		: width_find(refresh->client, &refresh->grant, &refresh->account, form, form_value(form, "scope"), &refresh->width);
-	return *ret_reason != REASON_OK || refresh->upstream_reason != REASON_OK || sign_tokens(refresh, error);
+	if (*ret_reason != REASON_OK || refresh->upstream_reason != REASON_OK)
+		return true;
+	*ret_reason = width_find(refresh->client, &refresh->grant, &refresh->account, form, form_value(form, "scope"), &refresh->width);
+	return *ret_reason != REASON_OK || sign_tokens(refresh, error);
 }
 
 static void redeem(struct refresh *refresh, const struct form *form)

@@ -8,6 +8,7 @@ static const char put_sql[] =
 	"INSERT INTO provider (tenant, name, type, settings_sealed, enabled, position) VALUES ($1, $2, $3, $4, $5, $6) "
 	"ON CONFLICT (tenant, name) DO UPDATE SET type = excluded.type, settings_sealed = excluded.settings_sealed, enabled = excluded.enabled, "
 	"position = excluded.position";
+static const char links_delete[] = "DELETE FROM link WHERE tenant = $1 AND provider = $2";
 static const char delete_sql[] = "DELETE FROM provider WHERE tenant = $1 AND name = $2";
 static const char list_sql[] = "SELECT name, type, settings_sealed, enabled, position FROM provider WHERE tenant = $1 ORDER BY position, name";
 
@@ -52,7 +53,9 @@ bool provider_put(struct unit *unit, const char *tenant, const struct provider_r
 
 bool provider_remove(struct unit *unit, const char *tenant, const char *name, GError **error)
 {
+	/* Its links go too: a provider made again under an old name knows nobody. */
 	return unit_run_one(unit, "provider", error, delete_sql, VALUES(value_text(tenant), value_text(name))) &&
+	       unit_run(unit, NULL, error, links_delete, VALUES(value_text(tenant), value_text(name))) &&
 	       change_add(unit, tenant, "provider", name, error);
 }
 

@@ -273,8 +273,12 @@ def export_applied_elsewhere_gives_the_same_accounts():
 	here, there = applied(), Folder()
 	here.run('user', 'disable', 'bruno')
 	text = here.run('export', '--with-secrets')
+	there.apply(text, status=1)
+	assert 'password_hash: made with a key that secret_key_file here does not have' in there.error and there.files() == ['passerelle.yaml']
+	(there.path / 'var').mkdir(mode=0o700)
+	(there.path / 'var/secret.key').touch(mode=0o600)
+	(there.path / 'var/secret.key').write_text((here.path / 'var/secret.key').read_text())
 	assert 'pas_cs_' not in there.apply(text)
-	# The pepper stays behind, so the hashes name a key that is not there; the accounts and clients are the same.
 	assert there.run('export', '--with-secrets') == text
 	assert there.apply(text) == ''
 	names = lambda folder: {u['username']: u['id'] for u in folder.json('user', 'list')}

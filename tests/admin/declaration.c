@@ -81,7 +81,7 @@ static void an_object_with_a_mistake_stays_known(void **state)
 	g_autoptr(declaration_t) declaration = declaration_of_text(
 		"tenants:\n- name: acme\n  resources:\n  - { identifier: 'https://r.example', scopes: [r.read], colour: red }\n"
 		"  clients:\n  - { client_id: c, redirect_uris: [https://a.example/cb], scope: openid r.read, resources: ['https://r.example'] }\n");
-	assert_true(declaration_cross_check(declaration, NULL, NULL));
+	assert_true(declaration_cross_check(declaration, NULL, NULL, NULL));
 	g_autoptr(GError) error = NULL;
 	assert_false(declaration_is_sound(declaration, &error));
 	assert_non_null(strstr(error->message, "colour"));
@@ -100,7 +100,7 @@ static void shapes_that_are_not_declarations(void **state)
 	(void)state;
 	for (size_t i = 0; i < G_N_ELEMENTS(texts); i++) {
 		g_autoptr(declaration_t) declaration = declaration_of_text(texts[i]);
-		assert_true(declaration_cross_check(declaration, NULL, NULL));
+		assert_true(declaration_cross_check(declaration, NULL, NULL, NULL));
 		if (declaration_is_sound(declaration, NULL))
 			fail_msg("taken: %s", texts[i]);
 	}

@@ -19,7 +19,7 @@ static struct plan *plan_of(struct place *place, const char *text, struct declar
 	assert_non_null(*ret_declaration);
 	struct unit *unit = store_reader(place->store, NULL);
 	assert_non_null(unit);
-	assert_true(declaration_cross_check(*ret_declaration, unit, NULL));
+	assert_true(declaration_cross_check(*ret_declaration, unit, NULL, NULL));
 	g_autoptr(GError) error = NULL;
 	if (!declaration_is_sound(*ret_declaration, &error))
 		fail_msg("%s", error->message);

@@ -4,6 +4,7 @@ import glob
 import json
 import os
 import pathlib
+import pty
 import re
 import shutil
 import socket
@@ -11,7 +12,7 @@ import subprocess
 import sys
 import time
 
-from cli import Folder, PASSWORD, assert_mistakes, main, test
+from cli import Folder, PASSWORD, PROGRAM, assert_mistakes, main, test
 
 DIRECTORY_PASSWORD = 'canary of the service account'
 DIRECTORY = f'''tenants:
@@ -345,6 +346,26 @@ member: uid=carla,ou=people,dc=example,dc=org
 		self.process.wait()
 
 
+def typed_on_a_terminal(folder, words, password):
+	"""Runs the program with a terminal as its standard input, types the password at the prompt, and gives back what the terminal showed."""
+	here, there = pty.openpty()
+	process = subprocess.Popen([PROGRAM, *words], cwd=folder.path, stdin=there, stdout=subprocess.PIPE, stderr=there)
+	os.close(there)
+	shown = b''
+	try:
+		while b'Password: ' not in shown:
+			shown += os.read(here, 1024)
+		os.write(here, password.encode() + b'\n')
+		out = process.communicate(timeout=60)[0].decode()
+		while True:
+			try:
+				shown += os.read(here, 1024)
+			except OSError:  # nobody has the other end any more
+				return process.returncode, out, shown.decode()
+	finally:
+		os.close(here)
+
+
 @test
 def provider_test_walks_the_way_of_a_sign_in():
 	folder = Folder()
@@ -362,6 +383,8 @@ def provider_test_walks_the_way_of_a_sign_in():
 		assert found['passed'] is True and found['provider'] == 'directory' and all(s['passed'] for s in found['checks']), found
 		assert steps['email']['seen'] == 'carla@acme.example' and steps['groups']['seen'] == 'wiki' and steps['bind as the person']['passed'], found
 		assert PASSWORD not in json.dumps(found)
+		status, out, shown = typed_on_a_terminal(folder, ['provider', 'test', 'directory', '--login', 'carla', '--password-stdin'], PASSWORD)
+		assert status == 0 and 'passed  bind as the person' in out and PASSWORD not in shown + out, shown + out
 		# Each failure is a step with what was seen, what was expected and what to change.
 		wrong = json.loads(folder.run('provider', 'test', 'directory', '--login', 'carla', '--password-stdin', '--json', stdin='not ' + PASSWORD + '\n', status=1))
 		failed = [s for s in wrong['checks'] if not s['passed']]

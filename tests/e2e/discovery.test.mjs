@@ -76,6 +76,23 @@ describe('metadata', () => {
 		}
 	})
 
+	test('scripts of any origin may call what applications in a browser need, and nothing that acts on cookies', async () => {
+		const headers = { Origin: 'https://app.example', 'Access-Control-Request-Method': 'POST', 'Access-Control-Request-Headers': 'authorization, content-type' }
+		for (const path of [...DOCUMENTS.map(name => `/.well-known/${name}`), '/jwks', '/token', '/userinfo', '/revoke'])
+			for (const method of ['OPTIONS', 'GET', 'DELETE', 'POST']) {
+				const answer = await fetch(`${issuer}${path}`, { method, headers })
+				assert.equal(answer.headers.get('access-control-allow-origin'), '*', `${method} ${path}`)
+				assert.equal(answer.headers.get('access-control-allow-credentials'), null)
+				assert.equal(answer.headers.get('access-control-allow-headers'), method === 'OPTIONS' ? 'Authorization, Content-Type' : null)
+				assert.equal(answer.headers.get('access-control-expose-headers'), answer.headers.has('www-authenticate') ? 'WWW-Authenticate' : null)
+			}
+		for (const path of ['/authorize', '/introspect', '/login', '/consent', '/logout', '/logout/done', '/account', '/', '/register', '/nowhere'])
+			for (const method of ['OPTIONS', 'GET', 'DELETE', 'POST']) {
+				const answer = await fetch(`${issuer}${path}`, { method, headers, redirect: 'manual' })
+				assert.deepEqual([...answer.headers.keys()].filter(name => name.startsWith('access-control')), [], `${method} ${path}`)
+			}
+	})
+
 	test('answers HEAD as GET without its body', async () => {
 		const answer = await fetch(`${issuer}/.well-known/openid-configuration`, { method: 'HEAD' })
 		assert.equal(answer.status, 200)

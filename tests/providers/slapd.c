@@ -10,6 +10,7 @@
 #include <ldap.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -139,6 +140,7 @@ static void process_start(struct slapd *slapd)
 
 	slapd->pid = fork();
 	if (slapd->pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL); /* nothing outlives a test that was killed */
 		int null = open("/dev/null", O_RDWR);
 		dup2(null, 0), dup2(null, 1), dup2(null, 2);
 		execl("/usr/sbin/slapd", "slapd", "-d", "0", "-f", file, "-h", urls, (char *)NULL);
