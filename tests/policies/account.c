@@ -34,6 +34,11 @@ static void decision_table(void **state)
 		{"link by proved address",
 	         {.provisioning = PROVISIONING_LINK, .link_by_verified_email = true, .email_proved = true, .email_known = true}, ACCOUNT_LINK, REASON_OK},
 		{"create, but the address is proved and known", {.link_by_verified_email = true, .email_proved = true, .email_known = true}, ACCOUNT_LINK, REASON_OK},
+		{"address handed on at the provider: a second account", {.link_by_verified_email = true, .email_proved = true, .email_known = true, .email_linked_here = true},
+	         ACCOUNT_CREATE, REASON_OK},
+		{"address handed on at the provider, only linking",
+	         {.provisioning = PROVISIONING_LINK, .link_by_verified_email = true, .email_proved = true, .email_known = true, .email_linked_here = true}, ACCOUNT_REFUSE,
+	         REASON_NOT_PROVISIONED},
 		{"same address, not opted in: a second account", {.email_proved = true, .email_known = true}, ACCOUNT_CREATE, REASON_OK},
 		{"same address, not proved: a second account", {.link_by_verified_email = true, .email_known = true}, ACCOUNT_CREATE, REASON_OK},
 		{"proved address nobody has", {.link_by_verified_email = true, .email_proved = true}, ACCOUNT_CREATE, REASON_OK},
@@ -51,17 +56,17 @@ static void decision_table(void **state)
 static void all_facts(void **state)
 {
 	(void)state;
-	for (unsigned bits = 0; bits < 64 * 3; bits++) {
+	for (unsigned bits = 0; bits < 128 * 3; bits++) {
 		struct account_facts facts = {
 			.local = bits & 1, .linked = bits & 2, .disabled = bits & 4, .link_by_verified_email = bits & 8, .email_proved = bits & 16,
-			.email_known = bits & 32, .provisioning = (enum provisioning)(bits >> 6),
+			.email_known = bits & 32, .email_linked_here = bits & 64, .provisioning = (enum provisioning)(bits >> 7),
 		};
 		struct account_decision decision = account_decide(&facts);
 		assert_int_equal(decision.action == ACCOUNT_REFUSE, !reason_allows(decision.reason));
 		if (facts.disabled)
 			assert_int_equal(decision.action, ACCOUNT_REFUSE);
 		if (decision.action == ACCOUNT_LINK)
-			assert_true(facts.link_by_verified_email && facts.email_proved && facts.email_known && !facts.local);
+			assert_true(facts.link_by_verified_email && facts.email_proved && facts.email_known && !facts.email_linked_here && !facts.local);
 	}
 	struct account_facts unknown = {.provisioning = (enum provisioning)9};
 	assert_int_equal(account_decide(&unknown).action, ACCOUNT_REFUSE);
