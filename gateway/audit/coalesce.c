@@ -1,8 +1,8 @@
 /* The table of kinds of refusals, and the records that say how many there were. */
 #include "gateway/audit/coalesce.h"
+#include "base/address.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include <arpa/inet.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -61,36 +61,10 @@ struct coalescer *coalescer_new(struct store *store)
 
 /* --- which kind --- */
 
-#define NETWORK_TEXT_SIZE (INET6_ADDRSTRLEN + 4)
-
-static void network_of_4(struct in_addr address, bool coarse, char out[NETWORK_TEXT_SIZE])
-{
-	if (coarse)
-		address.s_addr &= htonl(0xffffff00);
-	inet_ntop(AF_INET, &address, out, INET6_ADDRSTRLEN);
-	if (coarse)
-		g_strlcat(out, "/24", NETWORK_TEXT_SIZE);
-}
-
 /* What one stranger has of addresses: one of IPv4, 2^64 of IPv6; coarse, /24 and /48. "" for what is no address, as a unix socket's. */
-static void network_of(const char *address, bool coarse, char out[NETWORK_TEXT_SIZE])
+static void network_of(const char *address, bool coarse, char out[ADDRESS_NETWORK_SIZE])
 {
-	struct in_addr four;
-	struct in6_addr six;
-
-	out[0] = 0;
-	if (address && inet_pton(AF_INET, address, &four) == 1) {
-		network_of_4(four, coarse, out);
-	} else if (address && inet_pton(AF_INET6, address, &six) == 1) {
-		if (IN6_IS_ADDR_V4MAPPED(&six)) {
-			memcpy(&four, six.s6_addr + 12, sizeof four);
-			network_of_4(four, coarse, out);
-			return;
-		}
-		memset(six.s6_addr + (coarse ? 6 : 8), 0, coarse ? 10 : 8);
-		inet_ntop(AF_INET6, &six, out, INET6_ADDRSTRLEN);
-		g_strlcat(out, coarse ? "/48" : "/64", NETWORK_TEXT_SIZE);
-	}
+	address_network(address, coarse ? 24 : 32, coarse ? 48 : 64, out);
 }
 
 static char *key_of(const struct tenant *tenant, const struct audit_facts *facts, const char *network)
@@ -117,7 +91,7 @@ static struct kind *kind_add(struct coalescer *coalescer, char *key, const struc
 /* The kind of one network; NULL when there is none and `may_add` says that there shall be none. Called with the lock held. */
 static struct kind *kind_of_network(struct coalescer *coalescer, const struct tenant *tenant, const struct audit_facts *facts, bool coarse, bool may_add)
 {
-	char network[NETWORK_TEXT_SIZE];
+	char network[ADDRESS_NETWORK_SIZE];
 
 	network_of(facts->address, coarse, network);
 	g_autofree char *key = key_of(tenant, facts, network);

@@ -1,10 +1,10 @@
 /* Sign-in attempts, counted per account, known device and address. Buckets are stored under keyed digests, so that a table of them names nobody. */
 #include "gateway/login/throttling.h"
+#include "base/address.h"
 #include "base/encoding.h"
 #include "crypto/compare.h"
 #include "gateway/call/cookies.h"
 #include "policies/throttle.h"
-#include <arpa/inet.h>
 
 #define DEVICE_LIFE_S (180 * 86400)
 #define BUCKET_LIFE_MS (2 * 86400000LL)
@@ -58,23 +58,10 @@ void device_remember(struct call *call, const struct account *account)
 
 /* --- buckets --- */
 
-/* /32 for IPv4, /64 for IPv6: one household's or one server's worth of addresses. False for what is not an address (a unix socket). */
-static bool network_of(const char *address, char out[INET6_ADDRSTRLEN])
-{
-	struct in6_addr six;
-	struct in_addr four;
-	if (inet_pton(AF_INET, address, &four) == 1)
-		return inet_ntop(AF_INET, &four, out, INET6_ADDRSTRLEN) != NULL;
-	if (inet_pton(AF_INET6, address, &six) != 1)
-		return false;
-	memset(six.s6_addr + 8, 0, 8);
-	return inet_ntop(AF_INET6, &six, out, INET6_ADDRSTRLEN) != NULL;
-}
-
 struct buckets buckets_of(struct call *call, const struct account *account, const char *login_key)
 {
 	struct buckets buckets = { 0 };
-	char network[INET6_ADDRSTRLEN];
+	char network[ADDRESS_NETWORK_SIZE];
 	g_autofree char *device = known_device(call, account);
 	g_strlcpy(buckets.account, account->id, sizeof buckets.account);
 	g_autofree char *device_of_account = device ? g_strconcat(account->id, ".", device, NULL) : NULL;
@@ -82,7 +69,8 @@ struct buckets buckets_of(struct call *call, const struct account *account, cons
 		bucket(call, "device", device_of_account, buckets.person);
 	else
 		bucket(call, account->id[0] ? "account" : "name", account->id[0] ? account->id : login_key, buckets.person);
-	buckets.has_address = !device && network_of(request_address(call->request), network);
+	/* one household's or one server's worth of addresses; none for a unix socket */
+	buckets.has_address = !device && address_network(request_address(call->request), 32, 64, network);
 	if (buckets.has_address)
 		bucket(call, "address", network, buckets.address);
 	return buckets;

@@ -188,17 +188,7 @@ bool credential_rehash(struct unit *unit, const char *tenant, const char *accoun
 
 enum found credential_find(struct unit *unit, const char *tenant, const char *account, char **ret_stored, GError **error)
 {
-	g_auto(cursor_t) cursor = cursor_open(unit, credential_sql, VALUES(value_text(tenant), value_text(account)));
-	switch (cursor_step(&cursor, error)) {
-	case STEP_BROKEN:
-		return BROKEN;
-	case STEP_DONE:
-		return MISSING;
-	case STEP_ROW:
-		*ret_stored = column_copy(&cursor, 0);
-		return FOUND;
-	}
-	return BROKEN;
+	return unit_text(unit, ret_stored, error, credential_sql, VALUES(value_text(tenant), value_text(account)));
 }
 
 bool link_insert(struct unit *unit, const char *tenant, const struct link *link, GError **error)

@@ -14,15 +14,5 @@ bool consent_put(struct unit *unit, const char *tenant, const char *account, con
 
 enum found consent_find(struct unit *unit, const char *tenant, const char *account, const char *client_id, char **ret_scope, GError **error)
 {
-	g_auto(cursor_t) cursor = cursor_open(unit, find_sql, VALUES(value_text(tenant), value_text(account), value_text(client_id)));
-	switch (cursor_step(&cursor, error)) {
-	case STEP_BROKEN:
-		return BROKEN;
-	case STEP_DONE:
-		return MISSING;
-	case STEP_ROW:
-		*ret_scope = column_copy(&cursor, 0);
-		return FOUND;
-	}
-	return BROKEN;
+	return unit_text(unit, ret_scope, error, find_sql, VALUES(value_text(tenant), value_text(account), value_text(client_id)));
 }

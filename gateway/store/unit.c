@@ -130,19 +130,36 @@ bool unit_run_one(struct unit *unit, const char *what, GError **error, const cha
 	return affected > 0 || fail(error, ERROR_NOT_FOUND, "there is no such %s", what);
 }
 
-enum found unit_integer(struct unit *unit, int64_t *ret, GError **error, const char *sql, const struct value *values, size_t count)
+/* Stands on the first row. */
+static enum found cursor_first(cursor_t *cursor, GError **error)
 {
-	g_auto(cursor_t) cursor = cursor_open(unit, sql, values, count);
-	switch (cursor_step(&cursor, error)) {
+	switch (cursor_step(cursor, error)) {
 	case STEP_BROKEN:
 		return BROKEN;
 	case STEP_DONE:
 		return MISSING;
 	case STEP_ROW:
-		*ret = column_integer(&cursor, 0);
 		return FOUND;
 	}
 	return BROKEN;
+}
+
+enum found unit_integer(struct unit *unit, int64_t *ret, GError **error, const char *sql, const struct value *values, size_t count)
+{
+	g_auto(cursor_t) cursor = cursor_open(unit, sql, values, count);
+	enum found found = cursor_first(&cursor, error);
+	if (found == FOUND)
+		*ret = column_integer(&cursor, 0);
+	return found;
+}
+
+enum found unit_text(struct unit *unit, char **ret, GError **error, const char *sql, const struct value *values, size_t count)
+{
+	g_auto(cursor_t) cursor = cursor_open(unit, sql, values, count);
+	enum found found = cursor_first(&cursor, error);
+	if (found == FOUND)
+		*ret = column_copy(&cursor, 0);
+	return found;
 }
 
 /* A row that cannot be read (damaged, or sealed with other keys) is broken, never missing. */

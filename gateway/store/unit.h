@@ -47,7 +47,8 @@ bool column_json(cursor_t *cursor, int column, json_t **ret, GError **error);
 bool unit_run(struct unit *unit, int64_t *ret_affected, GError **error, const char *sql, const struct value *values, size_t count);
 /* As unit_run, but no row affected is ERROR_NOT_FOUND (the row is missing, or another tenant's) with `what` in the message. */
 bool unit_run_one(struct unit *unit, const char *what, GError **error, const char *sql, const struct value *values, size_t count);
-/* The first row's first column as an integer. MISSING without a row. */
+/* The first row's first column. MISSING without a row. */
+enum found unit_text(struct unit *unit, char **ret, GError **error, const char *sql, const struct value *values, size_t count); /* caller frees */
 enum found unit_integer(struct unit *unit, int64_t *ret, GError **error, const char *sql, const struct value *values, size_t count);
 
 /* Reads rows of one record type: `read` fills a cleared record from the row, `clear` empties it. */

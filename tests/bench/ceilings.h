@@ -8,10 +8,12 @@ pid_t hello_start(uint16_t port, int cpu);
 struct ceiling_time {
 	int64_t measure_ms;
 	const char *folder; /* for a database */
-	unsigned writers;   /* transactions that wait for a commit together */
+	unsigned writers;   /* transactions that wait for a commit together; people who sign in together */
+	const char *url, *certificate, *password; /* of a directory and its one person (directory.h) */
 };
 /* For run_apart; data is a struct ceiling_time. */
 void ceiling_p256(const void *data, struct work *ret);
 void ceiling_rsa2048(const void *data, struct work *ret);
 void ceiling_argon2(const void *data, struct work *ret);
 void ceiling_row(const void *data, struct work *ret);
+void ceiling_ldap(const void *data, struct work *ret);

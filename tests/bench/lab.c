@@ -1,6 +1,7 @@
 /* The instruments: see lab.h. */
 #include "lab.h"
 #include <arpa/inet.h>
+#include <glib/gstdio.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -55,6 +56,17 @@ static int compare(const void *a, const void *b)
 {
 	double left = *(const double *)a, right = *(const double *)b;
 	return (left > right) - (left < right);
+}
+
+void remove_tree(const char *path)
+{
+	g_autoptr(GDir) folder = g_dir_open(path, 0, NULL);
+	const char *name;
+	while (folder && (name = g_dir_read_name(folder))) {
+		g_autofree char *inner = g_build_filename(path, name, NULL);
+		remove_tree(inner);
+	}
+	g_remove(path);
 }
 
 double median(const double *values, size_t count)

@@ -15,6 +15,7 @@ int64_t cpu_ns(pid_t process);
 void pin(int cpu);
 /* A port of 127.0.0.1 that nobody listens on now. */
 uint16_t free_port(void);
+void remove_tree(const char *path);
 double median(const double *values, size_t count);
 
 /* Times from 1 µs to 67 s, each kept to within 1.6 %. */

@@ -125,7 +125,7 @@ static bool sign_in_ask(struct visitor *visitor, GString *request)
 	else {
 		/* note: path, a space, form token */
 		g_auto(GStrv) parts = g_strsplit(visitor->note->str, " ", 2);
-		g_autofree char *form = g_strdup_printf("form_token=%s&username=" USERNAME "&password=%s", parts[1], PASSWORD);
+		g_autofree char *form = g_strdup_printf("form_token=%s&username=%s&password=%s", parts[1], scene->username ? scene->username : USERNAME, PASSWORD);
 		g_strdelimit(form, " ", '+');
 		put_form(request, scene->subject, parts[0], NULL, visitor->cookie->str, form);
 	}

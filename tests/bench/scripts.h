@@ -9,6 +9,7 @@ struct scene {
 	GPtrArray *pool;           /* taken from (codes) or filled (collected codes) */
 	const char *client, *path; /* of the application; its authorization request */
 	const char *cookie;        /* of the established session */
+	const char *username;      /* script_sign_in; NULL: USERNAME */
 	const GPtrArray *pages;    /* script_flood: prepared requests that post a password */
 };
 

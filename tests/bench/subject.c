@@ -3,7 +3,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <glib/gstdio.h>
 #include <openssl/sha.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -57,10 +56,17 @@ static pid_t spawn(const struct subject *subject, int cpu, const char *const *wo
 	_exit(127);
 }
 
-void subject_prepare(struct subject *subject, const char *program, const char *where)
+static void apply(const struct subject *subject, const char *text)
 {
 	const char *const words[] = { "passerelle", "--config", "passerelle.yaml", "apply", "-f", "bench.yaml", NULL };
 	int status;
+	write_file(subject, "bench.yaml", text);
+	if (waitpid(spawn(subject, -1, words), &status, 0) < 0 || status)
+		g_error("the declaration was not applied: see %s/output", subject->folder);
+}
+
+void subject_prepare(struct subject *subject, const char *program, const char *where)
+{
 	subject->program = program;
 	subject->folder = g_build_filename(where, "passerelle-bench-XXXXXX", NULL);
 	if (!g_mkdtemp(subject->folder))
@@ -68,9 +74,15 @@ void subject_prepare(struct subject *subject, const char *program, const char *w
 	subject->port = free_port();
 	g_autofree char *configuration = g_strdup_printf("listen: 127.0.0.1:%u\nlimits: { per_address: 960 }\nlog: { level: warning }\n", subject->port);
 	write_file(subject, "passerelle.yaml", configuration);
-	write_file(subject, "bench.yaml", declaration);
-	if (waitpid(spawn(subject, -1, words), &status, 0) < 0 || status)
-		g_error("the declaration was not applied: see %s/output", subject->folder);
+	apply(subject, declaration);
+}
+
+void subject_add_provider(const struct subject *subject, const char *provider)
+{
+	g_autoptr(GString) text = g_string_new(declaration);
+	g_autofree char *providers = g_strdup_printf("  providers:\n%s  clients:\n", provider);
+	g_string_replace(text, "  clients:\n", providers, 1);
+	apply(subject, text->str);
 }
 
 static bool answers(const struct subject *subject)
@@ -108,17 +120,6 @@ void subject_stop(struct subject *subject)
 	kill(subject->process, SIGTERM);
 	waitpid(subject->process, NULL, 0);
 	subject->process = 0;
-}
-
-static void remove_tree(const char *path)
-{
-	g_autoptr(GDir) folder = g_dir_open(path, 0, NULL);
-	const char *name;
-	while (folder && (name = g_dir_read_name(folder))) {
-		g_autofree char *inner = g_build_filename(path, name, NULL);
-		remove_tree(inner);
-	}
-	g_remove(path);
 }
 
 void subject_clear(struct subject *subject)

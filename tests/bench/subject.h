@@ -17,6 +17,8 @@ struct subject {
 
 /* Writes configuration and declaration into `folder` (made, under `where`) and applies them. */
 void subject_prepare(struct subject *subject, const char *program, const char *where);
+/* Declares an identity provider more, while it runs; YAML, indented by two. */
+void subject_add_provider(const struct subject *subject, const char *provider);
 /* Starts it on `cpu` (-1: anywhere) and returns the milliseconds from fork to the first 200. */
 double subject_start(struct subject *subject, int cpu);
 void subject_stop(struct subject *subject);
