@@ -69,14 +69,11 @@ static void open_try(struct declaration *declaration, const struct declared_prov
 		refusal_note(declaration, provider, problem ? problem->message : "refused by its driver");
 }
 
-/* What the declaration leaves out and the store has: secrets, and the switch. Of another type under the same name nothing is taken over. */
+/* What the declaration leaves out and the store has: secrets. Of another type under the same name nothing is taken over. */
 static bool stored_take(struct declaration *declaration, struct declared_provider *provider)
 {
 	const char *type = json_string_at(provider->settings, "type");
 	struct secret_astray astray = { 0 };
-	/* A declaration applied every hour must not open what an administrator shut in an emergency. */
-	if (!json_object_get(provider->written, "enabled"))
-		json_object_set_new(provider->settings, "enabled", json_boolean(provider->stored.enabled));
 	if (strcmp(provider->stored.type, type) != 0 || secrets_carry(type, provider->settings, provider->stored.settings, &astray))
 		return true;
 	return declaration_mistake(declaration, provider->written, astray.secret, provider->where,

@@ -96,7 +96,7 @@ json_t *client_declared(const struct client *client, bool with_secrets)
 	return object;
 }
 
-/* `enabled` is said only where it is not: a declaration that is applied every hour must not open what is shut meanwhile. */
+/* `enabled` is said only where it is not. */
 json_t *provider_declared(const struct provider_record *provider, bool with_secrets)
 {
 	const struct key_rule *keys = provider_keys_of(provider->type);

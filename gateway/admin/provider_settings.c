@@ -95,7 +95,7 @@ static const struct key_rule common_keys[] = {
 	{ .name = "name", .type = KEY_STRING, .required = true, .check = provider_name_check, .description = "Its name, never changed." },
 	{ .name = "type", .type = KEY_STRING, .required = true, .description = "Its driver." },
 	{ .name = "display_name", .type = KEY_STRING, .check = display_check, .description = "What people read; default: its name." },
-	{ .name = "enabled", .type = KEY_BOOLEAN, .standard = "true", .description = "Whether it is on; left out for one that is there: as it is." },
+	{ .name = "enabled", .type = KEY_BOOLEAN, .standard = "true", .description = "Whether it is on." },
 	{ .name = "button", .type = KEY_BOOLEAN, .standard = "true", .description = "Whether the sign-in page offers it." },
 	{ .name = "domains", .type = KEY_STRINGS, .standard = "[]", .check = domain_check, .description = "Mail domains whose people sign in here, and nowhere else." },
 	{ 0 },

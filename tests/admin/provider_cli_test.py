@@ -217,12 +217,12 @@ def provider_verbs():
 	folder.run('provider', 'disable', 'directory', *at)
 	shown = folder.json('provider', 'show', 'directory', *at)
 	assert shown['enabled'] is False and shown['bind_dn'] == 'cn=gateway,dc=example,dc=org' and shown['timeout'] == '1m'
-	# Left out, the switch stays as it is; and what is exported says so.
-	text = DIRECTORY + '- { name: beta }\n'
-	assert folder.apply(text) == '' and folder.json('provider', 'show', 'directory', *at)['enabled'] is False
 	assert folder.json('export', *at)['tenants'][0]['providers'][0]['enabled'] is False
-	assert folder.apply(text.replace('display_name: Annuaire', 'display_name: Annuaire\n    enabled: true')).splitlines() == \
-		['~ provider directory: enabled (acme)']
+	# Left out, the switch is its default (CONTRACT section 3); said, it stays shut.
+	text = DIRECTORY + '- { name: beta }\n'
+	assert folder.apply(text.replace('display_name: Annuaire', 'display_name: Annuaire\n    enabled: false')) == ''
+	assert folder.apply(text).splitlines() == ['~ provider directory: enabled (acme)']
+	assert folder.json('provider', 'show', 'directory', *at)['enabled'] is True
 	folder.run('provider', 'disable', 'directory', *at)
 	folder.run('provider', 'enable', 'directory', *at)
 	assert folder.json('provider', 'show', 'directory', *at)['enabled'] is True

@@ -7,7 +7,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <unistd.h>
 
 static atomic_uint_fast64_t done;
 static const struct ceiling_time *subject;
@@ -48,8 +48,9 @@ static char *find_person(LDAP *service)
 {
 	static const char *const attributes[] = { "entryUUID", "uid", "displayName", "cn", "mail", "memberOf", "userAccountControl", "accountExpires", "nsAccountLock",
 		"pwdAccountLockedTime", NULL };
+	g_autofree char *filter = g_strdup_printf("(&(objectClass=person)(|(uid=%s@corp.example)(mail=%s@corp.example)))", subject->person, subject->person);
 	LDAPMessage *found = NULL;
-	check(ldap_search_ext_s(service, DIRECTORY_BASE, LDAP_SCOPE_SUBTREE, "(&(objectClass=person)(|(uid=" DIRECTORY_LOGIN ")(mail=" DIRECTORY_LOGIN ")))",
+	check(ldap_search_ext_s(service, DIRECTORY_BASE, LDAP_SCOPE_SUBTREE, filter,
 		(char **)(uintptr_t)attributes, 0, NULL, NULL, NULL, 2, &found), "search");
 	char *name = ldap_get_dn(service, ldap_first_entry(service, found));
 	ldap_msgfree(found);
@@ -80,8 +81,8 @@ void ceiling_ldap(const void *data, struct work *ret)
 	for (unsigned i = 0; i < subject->writers; i++)
 		pthread_create(&thread, NULL, sign_people_in, NULL);
 	g_usleep(300000);
-	int64_t began = now_ns();
+	int64_t began = now_ns(), cpu = cpu_ns(getpid());
 	uint64_t before = atomic_load(&done);
 	g_usleep((gulong)subject->measure_ms * 1000);
-	*ret = (struct work){ .operations = atomic_load(&done) - before, .wall_ns = now_ns() - began };
+	*ret = (struct work){ .operations = atomic_load(&done) - before, .cpu_ns = cpu_ns(getpid()) - cpu, .wall_ns = now_ns() - began };
 }

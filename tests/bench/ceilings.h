@@ -9,7 +9,7 @@ struct ceiling_time {
 	int64_t measure_ms;
 	const char *folder; /* for a database */
 	unsigned writers;   /* transactions that wait for a commit together; people who sign in together */
-	const char *url, *certificate, *password; /* of a directory and its one person (directory.h) */
+	const char *url, *certificate, *person, *password; /* of a directory and who signs in there (directory.h) */
 };
 /* For run_apart; data is a struct ceiling_time. */
 void ceiling_p256(const void *data, struct work *ret);

@@ -1,4 +1,4 @@
-/* A directory for the bench: slapd with one person, an index and a certificate of its own, in a folder beside the gateway's. Where no slapd is installed there is
+/* A directory for the bench: slapd with two people, an index and a certificate of its own, in a folder beside the gateway's. Where no slapd is installed there is
  * no figure about it. */
 #pragma once
 #include "lab.h"
@@ -6,7 +6,9 @@
 #define DIRECTORY_BASE "dc=corp,dc=example"
 #define DIRECTORY_SERVICE "cn=passerelle," DIRECTORY_BASE
 #define DIRECTORY_SERVICE_PASSWORD "service account of the bench"
-#define DIRECTORY_LOGIN "alice@corp.example"
+/* One whose password stands there in clear, so that nothing but the asking costs, and one whose is hashed with Argon2id, as directories should. */
+#define DIRECTORY_CLEAR "clear"
+#define DIRECTORY_HASHED "hashed"
 
 struct directory {
 	char *folder, *url, *certificate;
@@ -15,6 +17,6 @@ struct directory {
 
 /* Whether slapd and what it needs are installed. */
 bool directory_installed(void);
-/* Starts it under `where`, on `cpu`, its one person having `password`. */
+/* Starts it under `where`, on `cpu`, both people having `password`. */
 void directory_start(struct directory *directory, const char *where, int cpu, const char *password);
 void directory_stop(struct directory *directory);

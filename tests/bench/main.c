@@ -5,7 +5,7 @@
  */
 #include "ceilings.h"
 #include "directory.h"
-#include "report.h"
+#include "figures.h"
 #include "scripts.h"
 #include <signal.h>
 #include <stdio.h>
@@ -17,46 +17,6 @@
 #define DIRECTORY_VISITORS 16 /* the driver's default for connections */
 #define TOKENS 10000
 #define FLOOD_PAGES 64
-
-enum figure {
-	HELLO, INTROSPECTION, P256, CREDENTIALS, ROW, EXCHANGE, EXCHANGE_RSA, REFRESH, REFRESH_ROTATING, CODE_FLOW, SIGN_IN, LDAP_SIGN_IN, FLOOD_P99, FLOOD_ERRORS,
-	FLOOD_EXCHANGES, FLOOD_SHED_TIME, FLOOD_SHED_COST, FLOOD_HASHES, START, RESIDENT, RESIDENT_BLOCKS, RESIDENT_TOKEN, FIGURES
-};
-
-static struct row rows[FIGURES] = {
-	[HELLO] = { .key = "hello", .what = "ceiling: bare libmicrohttpd hello", .unit = "us" },
-	[INTROSPECTION] = { .key = "introspection", .what = "introspection of a live token", .unit = "us", .bound_name = "us: hello", .target = 0.7 },
-	[P256] = { .key = "p256", .what = "ceiling: bare P-256 signature", .unit = "us" },
-	[CREDENTIALS] = { .key = "client_credentials", .what = "client_credentials -> ES256 JWT",
-		.unit = "us", .bound_name = "us: hello + P-256", .target = 0.6 },
-	[ROW] = { .key = "row", .what = "ceiling: bare SQLite durable row, grouped", .unit = "us" },
-	[EXCHANGE] = { .key = "code_exchange", .what = "code exchange, durable", .unit = "us", .bound_name = "us: hello + P-256 + row", .target = 0.5 },
-	[EXCHANGE_RSA] = { .key = "code_exchange_rs256_id_token", .what = "code exchange with RS256 ID token, durable",
-		.unit = "us", .bound_name = "us: hello + P-256 + RSA + row", .target = 0.5 },
-	[REFRESH] = { .key = "refresh", .what = "refresh, durable", .unit = "us", .bound_name = "us: hello + P-256 + row", .target = 0.5 },
-	[REFRESH_ROTATING] = { .key = "refresh_rotating", .what = "refresh with rotation, durable",
-		.unit = "us", .bound_name = "us: hello + P-256 + row", .target = 0.5 },
-	[CODE_FLOW] = { .key = "code_flow", .what = "code flow, session established (2 requests)",
-		.unit = "us", .bound_name = "us: 2 hello + P-256 + 2 rows", .target = 0.5 },
-	[SIGN_IN] = { .key = "password_sign_in", .what = "sign-in by password (3 requests)", .unit = "us", .bound_name = "us: bare Argon2id", .target = 0.9 },
-	[LDAP_SIGN_IN] = { .key = "ldap_sign_in", .what = "sign-in by a directory's password (3 requests)", .unit = "/s", .bound_name = "/s: bare libldap search, bind",
-		.multiple = true, .target = 0.8 },
-	[FLOOD_P99] = { .key = "introspection_p99_under_flood", .what = "introspection p99, sign-ins at 10 x capacity",
-		.unit = "ms", .bound_name = "ms: idle", .multiple = true, .direction = AT_MOST,
-		.target = 5 },
-	[FLOOD_ERRORS] = { .key = "introspection_errors_under_flood", .what = "  introspections refused or failed",
-		.unit = "", .direction = AT_MOST, .target = 0.5 },
-	[FLOOD_EXCHANGES] = { .key = "exchanges_shed_under_flood", .what = "  code exchanges refused or failed",
-		.unit = "", .direction = AT_MOST, .target = 0.5 },
-	[FLOOD_SHED_TIME] = { .key = "shed_p99", .what = "  shed sign-ins answered within, p99", .unit = "ms", .direction = AT_MOST, .target = 100 },
-	[FLOOD_SHED_COST] = { .key = "shed_share", .what = "  share of sign-ins shed", .unit = "%" },
-	[FLOOD_HASHES] = { .key = "flood_hashes", .what = "  sign-ins answered, of capacity", .unit = "/s", .bound_name = "/s: bare Argon2id", .multiple = true },
-	[START] = { .key = "start", .what = "start to first 200", .unit = "ms", .direction = AT_MOST, .target = 100 },
-	[RESIDENT] = { .key = "resident_idle", .what = "resident memory, idle", .unit = "MB", .direction = AT_MOST, .target = 30 },
-	[RESIDENT_BLOCKS] = { .key = "resident_after_sign_ins", .what = "  with hash blocks not yet given back", .unit = "MB" },
-	[RESIDENT_TOKEN] = { .key = "resident_per_token", .what = "  for each of 10,000 live tokens introspected",
-		.unit = "KB", .direction = AT_MOST, .target = 1 },
-};
 
 struct plan {
 	unsigned rounds, sign_in_rounds, starts;
@@ -262,27 +222,44 @@ static void sign_in_round(struct bench *bench)
 	row_add(&rows[SIGN_IN], (double)result.cpu_ns / 1000 / (double)MAX(stream.operations, 1), work_cpu_us(&work));
 }
 
+static void add_directory(const struct bench *bench, const struct directory *directory)
+{
+	g_autofree char *provider = g_strdup_printf("  - { name: corp, type: ldap, url: [\"%s\"], tls_ca_file: \"%s\", bind_dn: \"" DIRECTORY_SERVICE "\",\n"
+		"      bind_password: \"" DIRECTORY_SERVICE_PASSWORD "\", base_dn: \"" DIRECTORY_BASE "\", domains: [corp.example], connections: %u }\n",
+		directory->url, directory->certificate, DIRECTORY_VISITORS);
+	subject_add_provider(&bench->gateway, provider);
+}
+
+/* As many at once by the gateway as by bare libldap. */
+static double directory_round(const struct bench *bench, const struct directory *directory, const char *person, struct work *ret_bare, struct load_result *ret_result)
+{
+	const struct ceiling_time time = { .measure_ms = bench->plan.sign_in_ms, .writers = DIRECTORY_VISITORS, .url = directory->url,
+		.certificate = directory->certificate, .person = person, .password = PASSWORD };
+	g_autofree char *username = g_strconcat(person, "%40corp.example", NULL);
+	struct scene scene = { .subject = &bench->gateway, .path = bench->plain_flow, .username = username };
+	struct stream stream = { .script = script_sign_in, .data = &scene, .connections = DIRECTORY_VISITORS, .addresses_apart = true };
+	const struct load load = { .port = bench->gateway.port, .server = bench->gateway.process, .warm_ms = 500, .measure_ms = bench->plan.sign_in_ms };
+	*ret_bare = run_apart(SERVER_CPU, ceiling_ldap, &time);
+	*ret_result = load_run(&load, &stream, 1);
+	complain("directory sign-in", &stream);
+	return (double)MAX(stream.operations, 1);
+}
+
 /* The directory and the load have the other processor, so that what is compared is what one core makes of the same directory. Its domain leads to it without
  * asking our own accounts first, which would cost a hash. */
 static void ldap_sign_in(struct bench *bench, const char *where)
 {
 	struct directory directory = { .process = 0 };
+	struct work bare;
+	struct load_result result;
 	directory_start(&directory, where, LOAD_CPU, PASSWORD);
-	g_autofree char *provider = g_strdup_printf("  - { name: corp, type: ldap, url: [\"%s\"], tls_ca_file: \"%s\", bind_dn: \"" DIRECTORY_SERVICE "\",\n"
-		"      bind_password: \"" DIRECTORY_SERVICE_PASSWORD "\", base_dn: \"" DIRECTORY_BASE "\", domains: [corp.example], connections: %u }\n",
-		directory.url, directory.certificate, DIRECTORY_VISITORS);
-	subject_add_provider(&bench->gateway, provider);
-	const struct ceiling_time time = { .measure_ms = bench->plan.sign_in_ms, .writers = DIRECTORY_VISITORS, .url = directory.url, .certificate = directory.certificate,
-		.password = PASSWORD };
-	struct scene scene = { .subject = &bench->gateway, .path = bench->plain_flow, .username = "alice%40corp.example" };
-	const struct load load = { .port = bench->gateway.port, .server = bench->gateway.process, .warm_ms = 500, .measure_ms = bench->plan.sign_in_ms };
+	add_directory(bench, &directory);
 	for (unsigned i = 0; i < bench->plan.sign_in_rounds; i++) {
-		struct stream stream = { .script = script_sign_in, .data = &scene, .connections = DIRECTORY_VISITORS, .addresses_apart = true };
-		struct work work = run_apart(SERVER_CPU, ceiling_ldap, &time);
-		struct load_result result = load_run(&load, &stream, 1);
-		complain("directory sign-in", &stream);
-		row_add(&rows[LDAP_SIGN_IN], (double)stream.operations / result.seconds, (double)work.operations * 1e9 / (double)work.wall_ns);
-		fprintf(stderr, "bench: a directory sign-in costs the gateway %.0f us of processor time\n", (double)result.cpu_ns / 1000 / (double)MAX(stream.operations, 1));
+		double operations = directory_round(bench, &directory, DIRECTORY_HASHED, &bare, &result);
+		row_add(&rows[LDAP_SIGN_IN], operations / result.seconds, (double)bare.operations * 1e9 / (double)bare.wall_ns);
+		operations = directory_round(bench, &directory, DIRECTORY_CLEAR, &bare, &result);
+		row_add(&rows[LDAP_COST], (double)result.cpu_ns / 1000 / operations, 3 * (bench->hello_us + bench->row_us) + work_cpu_us(&bare));
+		rows[LDAP_COST].rate = operations / result.seconds;
 	}
 	directory_stop(&directory);
 }

@@ -275,14 +275,21 @@ static void test_tenants_are_blind_to_each_other(void **state)
 static void test_a_broken_store_lets_nobody_in(void **state)
 {
 	const struct bench *bench = *state;
+	struct source existing = corp;
 	char id[IDENTIFIER_SIZE];
 	struct entering entering = { .tenant = bench->acme, .source = &corp, .subject = "s-1", .claims = ALICE };
+	struct entering known = { .tenant = bench->acme, .source = &existing, .subject = "s-1", .claims = ALICE };
 
+	existing.provisioning = PROVISIONING_EXISTING;
 	enter_as(bench, bench->acme, &corp, "s-1", ALICE, id);
 	bench_tamper(bench, "ALTER TABLE link RENAME TO link_gone");
 	enter(bench, &entering, 0);
 	assert_false(entering.done);
 	account_clear(&entering.account);
+	/* Nor does anybody hear that he is not known. */
+	enter(bench, &known, 0);
+	assert_false(known.done);
+	account_clear(&known.account);
 	assert_int_equal(account_count(bench, bench->acme), 1);
 }
 

@@ -61,8 +61,13 @@ export class Gateway {
 		gateway.setClock(0)
 		gateway.port = await freePort()
 		gateway.writeConfig()
-		if (declaration) await gateway.apply(declaration)
-		await gateway.launch()
+		try {
+			if (declaration) await gateway.apply(declaration)
+			await gateway.launch()
+		} catch (error) {
+			await gateway.stop().catch(() => {}) // the first fault is the one to tell
+			throw error
+		}
 		return gateway
 	}
 
