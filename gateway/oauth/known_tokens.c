@@ -150,7 +150,8 @@ void known_tokens_put(struct known_tokens *known, struct live_token *token, uint
 	struct entry *entry = g_new(struct entry, 1);
 	*entry = (struct entry){ live_token_ref(token), generation };
 	pthread_mutex_lock(&shard->lock);
-	make_room(shard, known->shard_max);
+	if (!g_hash_table_contains(shard->entries, token->digest))
+		make_room(shard, known->shard_max);
 	g_hash_table_replace(shard->entries, entry->token->digest, entry);
 	pthread_mutex_unlock(&shard->lock);
 }

@@ -22,6 +22,11 @@ static void point(bool good, const char *subject, const char *object)
 	failures += !good;
 }
 
+static int compare_names(gconstpointer a, gconstpointer b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
 /* In alphabetical order; an absent folder holds nothing. */
 static GPtrArray *names_in(const char *folder)
 {
@@ -32,7 +37,7 @@ static GPtrArray *names_in(const char *folder)
 			g_ptr_array_add(names, g_strdup(name));
 	if (dir)
 		g_dir_close(dir);
-	g_ptr_array_sort_values(names, (GCompareFunc)(void (*)(void))strcmp);
+	g_ptr_array_sort(names, compare_names);
 	return names;
 }
 
