@@ -40,9 +40,10 @@ bool guard_knows_library(void)
 static const char HIDING_NAME[] = "Cookie", HIDING_VALUE[] = "-";
 
 /* For every parameter of a query and every cookie the 0.9.75 parser takes an element of the connection's pool. When none is left it overwrites the
- * state in which it had queued its 431: it never answers, never closes, and the connection's place is lost. And a Cookie header whose last value is a single
- * quote, which any application of the same host may set, it refuses at every address. All of that is parsed by us, from the raw text. So the query
- * ends where it begins, once the URI has been copied; and since the parser reads but one Cookie header, the first, it finds one of ours. */
+ * state in which it had queued its 431, and the client waits for an answer until its deadline. And a Cookie header whose last value is a single quote,
+ * which any application of the same host may set, it refuses at every address. All of that is parsed by us, from the raw text. So the query ends where
+ * it begins, once the URI has been copied; and since the parser reads but one Cookie header, the first, it finds one of ours. Only a raw NUL
+ * before the query hides it from us: such a client is cut at its deadline. */
 void guard_hide(struct MHD_Connection *connection, const char *uri)
 {
 	const char *question = uri && guard_knows_library() ? strchr(uri, '?') : NULL;

@@ -13,6 +13,14 @@
 
 #define ACR_PASSWORD "urn:passerelle:acr:pwd"
 
+void attempt_clear(struct attempt *attempt)
+{
+	g_free(attempt->login_key);
+	g_free(attempt->stored);
+	source_list_unref(attempt->sources);
+	account_clear(&attempt->account);
+}
+
 struct settling {
 	struct login *login;
 	const struct attempt *attempt;

@@ -3,18 +3,22 @@
 #include "gateway/login/flow.h"
 #include "gateway/call/sources.h"
 #include "gateway/login/throttling.h"
+#include "policies/source.h"
 #include "providers/provider.h"
 
 struct attempt {
 	const char *username;        /* as typed */
 	char *login_key;             /* NULL: cannot be a name */
 	struct account account;        /* the account the name leads to, its id "" for none */
-	const struct source *source;   /* who answered; NULL: nobody was asked */
+	struct source_list *sources; /* of the tenant … */
+	size_t order[SOURCES_MAX], order_count; /* … in the order in which they are asked */
+	const struct source *source; /* who answered; NULL: nobody was asked */
 	char *stored;                /* the password hash that was lent, NULL: none */
 	struct buckets buckets;
 	bool admitted;               /* holds room for a hash */
 	enum reason throttled;       /* REASON_OK: the password counts */
 };
+void attempt_clear(struct attempt *attempt);
 
 /* Writes how it ended. On success login->session and ->account are the new ones and the cookies are set. REASON_OK, or why not; STORE_BROKEN with *error. */
 enum reason login_settle(struct login *login, const struct attempt *attempt, const struct provider_answer *answer, GError **error);

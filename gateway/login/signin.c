@@ -59,6 +59,11 @@ static bool lend_credential(void *data, const char *login_key, struct credential
 	return true;
 }
 
+static bool is_hashed_here(const struct source *source)
+{
+	return !(source->driver->capabilities & (CAPABILITY_REFRESHES | CAPABILITY_REDIRECTS));
+}
+
 /* Room for a hash is held only while our own accounts are asked: a directory that hangs must not take it from other tenants. */
 static void leave_hasher(struct call *call, struct attempt *attempt)
 {
@@ -72,39 +77,54 @@ static void ask_source(struct call *call, struct attempt *attempt, struct provid
 	struct loan lent = { call, attempt };
 	struct provider_loan loan = { .data = &lent, .find_credential = lend_credential, .hasher = call->gateway->hasher };
 	const struct source *source = attempt->source;
-	if (source->driver->capabilities & CAPABILITY_REFRESHES)
+	if (!is_hashed_here(source))
 		leave_hasher(call, attempt);
 	call_check(call, "source", source->name, NULL, true);
 	source->driver->complete(source->state, &(struct provider_complete){ .reply = request_form(call->request), .loan = &loan,
 		.now_ms = request_time_ms(call->request), .deadline_ms = request_deadline_ms(call->request), .checks = call->checks }, answer);
 }
 
-static size_t order_sources(const struct source_list *list, const char *login_key, size_t order[SOURCES_MAX])
+/* Fills the attempt's sources in the order in which they will be asked. */
+static bool order_sources(struct call *call, struct attempt *attempt, GError **error)
 {
 	struct source_facts facts[SOURCES_MAX];
-	size_t count = MIN(list->count, SOURCES_MAX);
+	attempt->sources = sources_of(call->gateway->sources, call->tenant, error);
+	if (!attempt->sources)
+		return false;
+	size_t count = MIN(attempt->sources->count, SOURCES_MAX);
 	for (size_t i = 0; i < count; i++)
-		facts[i] = (struct source_facts){ .enabled = true, .asks_password = list->sources[i].driver->capabilities & CAPABILITY_ASKS_PASSWORD,
-			.domains = (const char *const *)list->sources[i].domains };
-	return source_order(facts, count, login_key, order);
+		facts[i] = (struct source_facts){ .enabled = true, .domains = (const char *const *)attempt->sources->sources[i].domains,
+			.asks_password = attempt->sources->sources[i].driver->capabilities & CAPABILITY_ASKS_PASSWORD };
+	attempt->order_count = source_order(facts, count, attempt->login_key, attempt->order);
+	return true;
+}
+
+/* Room for a hash is asked for where one may be needed, before anything is counted or stored: who is turned away for want of room has tried nothing. */
+static bool enter_hasher(struct call *call, struct attempt *attempt)
+{
+	bool needed = false;
+	for (size_t i = 0; i < attempt->order_count && !needed; i++)
+		needed = is_hashed_here(&attempt->sources->sources[attempt->order[i]]);
+	attempt->admitted = needed && password_hasher_enter(call->gateway->hasher);
+	return !needed || attempt->admitted;
 }
 
 /* A throttled attempt is shown to our own accounts only, for the hash that it must cost: no directory is bothered, none can be made to lock somebody. */
 static bool may_ask(const struct attempt *attempt, const struct source *source)
 {
-	return attempt->throttled == REASON_OK || !(source->driver->capabilities & (CAPABILITY_REFRESHES | CAPABILITY_REDIRECTS));
+	return attempt->throttled == REASON_OK || is_hashed_here(source);
 }
 
-static void ask_sources(struct call *call, const struct source_list *list, struct attempt *attempt, struct provider_answer *answer)
+static void ask_sources(struct call *call, struct attempt *attempt, struct provider_answer *answer)
 {
-	size_t order[SOURCES_MAX], count = order_sources(list, attempt->login_key, order);
 	answer->verdict = VERDICT_REFUSED;
 	answer->reason = REASON_PROVIDER_UNKNOWN;
-	for (size_t i = 0; i < count; i++) {
-		if (!may_ask(attempt, &list->sources[order[i]]))
+	for (size_t i = 0; i < attempt->order_count; i++) {
+		const struct source *source = &attempt->sources->sources[attempt->order[i]];
+		if (!may_ask(attempt, source))
 			continue;
 		provider_answer_clear(answer);
-		attempt->source = &list->sources[order[i]];
+		attempt->source = source;
 		ask_source(call, attempt, answer);
 		if (answer->verdict != VERDICT_UNKNOWN && answer->reason != REASON_NO_PASSWORD)
 			return;
@@ -116,7 +136,6 @@ static void ask_sources(struct call *call, const struct source_list *list, struc
 static bool find_account(struct call *call, struct attempt *attempt, GError **error)
 {
 	struct unit *unit = store_reader(call->gateway->store, error);
-	attempt->login_key = text_login_key(attempt->username);
 	return unit && account_find_login(unit, call->tenant->id, attempt->login_key ? attempt->login_key : "", &attempt->account, error) != BROKEN;
 }
 
@@ -144,11 +163,10 @@ static void attempt_sign_in(struct login *login, struct attempt *attempt)
 	struct provider_answer answer = { 0 };
 	GError *error = NULL;
 	enum reason reason = REASON_STORE_BROKEN;
-	g_autoptr(source_list_t) list = sources_of(call->gateway->sources, call->tenant, &error);
-	attempt->throttled = list ? buckets_count(call, &attempt->buckets, &error) : REASON_STORE_BROKEN;
+	attempt->throttled = buckets_count(call, &attempt->buckets, &error);
 	if (!error) {
 		call_check(call, "throttle", reason_name(attempt->throttled), "not locked", attempt->throttled == REASON_OK);
-		ask_sources(call, list, attempt, &answer);
+		ask_sources(call, attempt, &answer);
 		reason = login_settle(login, attempt, &answer, &error);
 	}
 	provider_answer_clear(&answer);
@@ -181,29 +199,38 @@ static void receive_attempt(struct login *login, struct attempt *attempt)
 	}
 }
 
+static void turn_away_busy(struct login *login, const struct attempt *attempt)
+{
+	call_audit(login->call, EVENT_LOGIN_REFUSE, REASON_BUSY);
+	signin_show(login, "busy", attempt->username);
+}
+
+static void make_attempt(struct login *login, struct attempt *attempt)
+{
+	struct call *call = login->call;
+	GError *error = NULL;
+	attempt->login_key = text_login_key(attempt->username);
+	if (!order_sources(call, attempt, &error))
+		call_fail_error(call, error);
+	else if (!enter_hasher(call, attempt))
+		turn_away_busy(login, attempt);
+	else
+		receive_attempt(login, attempt);
+	leave_hasher(call, attempt);
+	attempt_clear(attempt);
+}
+
 static void post_sign_in(struct login *login)
 {
 	const struct form *form = request_form(login->call->request);
-	struct attempt attempt = { .username = form_get(form, "username") };
+	const char *username = form_get(form, "username");
+	struct attempt attempt = { .username = username ? username : "" };
 	if (!flow_form_proved(login, STEP_SIGN_IN))
 		return;
-	if (form_value(form, "cancel")) {
+	if (form_value(form, "cancel"))
 		flow_refuse(login, ERROR_ACCESS_DENIED, REASON_CANCELLED, "The person cancelled.");
-		return;
-	}
-	if (!attempt.username)
-		attempt.username = "";
-	/* Before anything is counted or stored: who is turned away for want of room has tried nothing. */
-	attempt.admitted = password_hasher_enter(login->call->gateway->hasher);
-	if (!attempt.admitted) {
-		signin_show(login, "busy", attempt.username);
-		return;
-	}
-	receive_attempt(login, &attempt);
-	leave_hasher(login->call, &attempt);
-	g_free(attempt.login_key);
-	g_free(attempt.stored);
-	account_clear(&attempt.account);
+	else
+		make_attempt(login, &attempt);
 }
 
 /* A person who comes by himself: a flow without an application, which ends at /account. */
