@@ -139,9 +139,12 @@ static bool find_account(struct call *call, struct attempt *attempt, GError **er
 	return unit && account_find_login(unit, call->tenant->id, attempt->login_key ? attempt->login_key : "", &attempt->account, error) != BROKEN;
 }
 
-static bool is_busy(enum reason reason)
+/* What the page says. Expired is told to whoever typed the right password only: directories look at the age last. All else is one text. */
+static const char *problem_of(enum reason reason)
 {
-	return reason == REASON_BUSY || reason == REASON_PROVIDER_UNAVAILABLE;
+	if (reason == REASON_BUSY || reason == REASON_PROVIDER_UNAVAILABLE)
+		return "busy";
+	return reason == REASON_PASSWORD_EXPIRED ? "expired" : "wrong";
 }
 
 static void answer_sign_in(struct login *login, const struct attempt *attempt, enum reason reason, GError *error)
@@ -153,7 +156,7 @@ static void answer_sign_in(struct login *login, const struct attempt *attempt, e
 	else if (reason == REASON_FLOW_EXPIRED)
 		call_fail_page(login->call, ERROR_FLOW_EXPIRED, NULL);
 	else
-		signin_show(login, is_busy(reason) ? "busy" : "wrong", attempt->username);
+		signin_show(login, problem_of(reason), attempt->username);
 }
 
 /* Counted, asked, settled. */

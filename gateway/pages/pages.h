@@ -23,7 +23,8 @@ struct page_sign_in {
 	const char *form_token;   /* CSRF token, a hidden field named form_token */
 	const char *client_name;  /* the application that asks, NULL: none */
 	const char *username;     /* to show again, NULL */
-	/* NULL, or what to say above the form: "wrong" (name or password wrong: one text for unknown, wrong, disabled, locked), "busy", "again" */
+	/* NULL, or what to say above the form: "wrong" (name or password wrong: one text for unknown, wrong, disabled, locked), "busy", "again",
+	 * "expired" (the right password, which the directory wants changed first) */
 	const char *problem;
 	bool may_cancel;          /* an application waits for an answer: a button named cancel, in a form of its own */
 };

@@ -9,7 +9,8 @@ static void check_pieces(const char *text, const url_t *url)
 	g_autofree char *tail = g_strconcat(url->path, url->query ? "?" : "", url->query ? url->query : "", url->fragment ? "#" : "",
 	                                    url->fragment ? url->fragment : "", NULL);
 	g_assert(strlen(text) <= 2048 && g_str_has_prefix(text, head) && g_str_has_suffix(text, tail) && strstr(text, url->host));
-	g_assert(url->port == -1 || (url->port >= 1 && url->port <= 65535));
+	g_autofree char *port = g_strdup_printf(":%d", url->port);
+	g_assert(url->port == -1 || (url->port >= 1 && url->port <= 65535 && strstr(text, port)));
 	for (const char *c = text; *c; c++)
 		g_assert(g_ascii_isgraph(*c) && *c != '\\');
 }

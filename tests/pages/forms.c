@@ -87,6 +87,10 @@ static void test_sign_in_again_with_a_problem(void **state)
 	facts.problem = "again";
 	g_autofree char *again = page_sign_in(&facts);
 	assert_has(again, "<title>Please sign in again");
+	facts.problem = "expired";
+	g_autofree char *expired = page_sign_in(&facts);
+	assert_has(expired, "<title>Your password has expired");
+	assert_has(expired, "role=\"alert\"");
 }
 
 static void test_sign_in_without_an_application(void **state)
