@@ -76,7 +76,8 @@ struct peer {
 	enum peer_act act;
 	bool injects;         /* PEER_RELAY: slips a "success" in clear, for request 2, behind the first answer */
 	int port;
-	int connections, requests; /* to be read after peer_stop */
+	_Atomic int connections;   /* may be read at any time */
+	int requests;              /* to be read after peer_stop */
 	char *heard;          /* what arrived, NULs as dots, at most 64 KiB; the caller of peer_stop frees it */
 	void *inside;
 };
