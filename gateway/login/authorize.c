@@ -6,6 +6,7 @@
 #include "gateway/login/endpoints.h"
 #include "base/text.h"
 #include "base/url.h"
+#include "gateway/call/own_token.h"
 #include "gateway/login/flow.h"
 #include "policies/pkce.h"
 #include "policies/redirect.h"
@@ -200,15 +201,10 @@ static enum reason check_id_token_hint(struct authorization *authorization)
 {
 	struct call *call = authorization->login.call;
 	const char *hint = parameter(authorization, "id_token_hint");
-	g_autoptr(keyring_t) ring = NULL;
 	if (!hint)
 		return REASON_OK;
-	g_autoptr(jws_t) jws = jws_parse(hint, strlen(hint), NULL);
-	if (jws && jws_key_id(jws))
-		cache_keyring(call->gateway->cache, call->tenant->id, &ring, NULL);
-	const struct jose_key *key = ring ? keyring_find(ring, jws_key_id(jws)) : NULL;
-	g_autoptr(json_t) claims = key && g_strcmp0(jws_type(jws), "JWT") == 0 ? jws_verify(jws, key, NULL) : NULL;
-	const char *subject = claims && g_strcmp0(json_string_at(claims, "iss"), call->tenant->issuer) == 0 ? json_string_at(claims, "sub") : NULL;
+	g_autoptr(json_t) claims = own_token_read(call, hint, "JWT", NULL, NULL);
+	const char *subject = claims ? json_string_at(claims, "sub") : NULL;
 	if (!call_check(call, "id_token_hint", subject ? subject : "not an ID token of this issuer", "an ID token of this issuer", subject != NULL))
 		return wrong(authorization, REASON_REQUEST_INVALID, ERROR_INVALID_REQUEST, "id_token_hint is not an ID token of this issuer.");
 	json_object_set_new(authorization->login.flow.request, "named_account", json_string(subject));

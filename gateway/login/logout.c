@@ -4,6 +4,7 @@
 #include "base/encoding.h"
 #include "base/url.h"
 #include "crypto/compare.h"
+#include "gateway/call/own_token.h"
 #include "gateway/call/browser.h"
 #include "gateway/call/cookies.h"
 #include "gateway/login/endpoints.h"
@@ -28,16 +29,8 @@ static void logout_clear(struct logout *logout)
 
 static json_t *read_hint(struct logout *logout)
 {
-	struct call *call = logout->call;
 	const char *hint = form_value(logout->form, "id_token_hint");
-	g_autoptr(keyring_t) ring = NULL;
-	g_autoptr(jws_t) jws = hint ? jws_parse(hint, strlen(hint), NULL) : NULL;
-	if (!jws || !jws_key_id(jws) || g_strcmp0(jws_type(jws), "JWT") != 0
-	    || cache_keyring(call->gateway->cache, call->tenant->id, &ring, NULL) == BROKEN)
-		return NULL;
-	const struct jose_key *key = keyring_find(ring, jws_key_id(jws));
-	g_autoptr(json_t) claims = key ? jws_verify(jws, key, NULL) : NULL;
-	return claims && g_strcmp0(json_string_at(claims, "iss"), call->tenant->issuer) == 0 ? g_steal_pointer(&claims) : NULL;
+	return hint ? own_token_read(logout->call, hint, "JWT", NULL, NULL) : NULL;
 }
 
 /* The client that client_id or the hint names; with both, they must agree. */

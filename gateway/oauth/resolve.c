@@ -6,6 +6,7 @@
  */
 #include "gateway/oauth/resolve.h"
 #include "crypto/opaque_token.h"
+#include "gateway/call/own_token.h"
 #include "policies/token.h"
 
 static char **read_audience(const json_t *claims)
@@ -45,18 +46,12 @@ static bool read_claims(struct live_token *token, json_t *claims, const char *is
 
 static struct live_token *read_jwt(struct call *call, const char *text, GError **error)
 {
-	g_autoptr(jws_t) jws = jws_parse(text, strlen(text), NULL);
-	if (!jws || !jws_key_id(jws) || g_strcmp0(jws_type(jws), "at+jwt") != 0)
-		return NULL;
-	g_autoptr(keyring_t) ring = NULL;
-	if (cache_keyring(call->gateway->cache, call->tenant->id, &ring, error) == BROKEN)
-		return NULL;
-	const struct jose_key *key = keyring_find(ring, jws_key_id(jws));
-	g_autoptr(json_t) claims = key ? jws_verify(jws, key, NULL) : NULL;
+	g_autofree char *kid = NULL;
+	g_autoptr(json_t) claims = own_token_read(call, text, "at+jwt", &kid, error);
 	g_autoptr(live_token_t) token = live_token_new();
 	if (!claims || !read_claims(token, claims, call->tenant->issuer))
 		return NULL;
-	token->kid = g_ref_string_new_intern(jws_key_id(jws));
+	token->kid = g_ref_string_new_intern(kid);
 	return g_steal_pointer(&token);
 }
 
