@@ -186,3 +186,10 @@ void digest_parts_finish(struct digest_parts *parts, uint8_t out[DIGEST_SIZE])
 	wipe(parts->bytes, sizeof parts->bytes);
 	g_free(parts);
 }
+
+void digest_parts_finish_keyed(struct digest_parts *parts, const void *key, size_t key_length, uint8_t out[DIGEST_SIZE])
+{
+	uint8_t digest[DIGEST_SIZE];
+	digest_parts_finish(parts, digest);
+	digest_hmac(key, key_length, digest, sizeof digest, out);
+}

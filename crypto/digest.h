@@ -19,3 +19,5 @@ void digest_parts_add_text(struct digest_parts *parts, const char *text);
 void digest_parts_add_integer(struct digest_parts *parts, int64_t value);
 /* Writes the digest and frees the parts. */
 void digest_parts_finish(struct digest_parts *parts, uint8_t out[DIGEST_SIZE]);
+/* The HMAC of that digest: nobody without the key can make it. */
+void digest_parts_finish_keyed(struct digest_parts *parts, const void *key, size_t key_length, uint8_t out[DIGEST_SIZE]);

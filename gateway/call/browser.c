@@ -50,13 +50,12 @@ enum found browser_session(struct call *call, struct session *ret_session, struc
 
 void browser_sid(const struct call *call, const char *session, const struct client *client, char out[IDENTIFIER_SIZE])
 {
-	uint8_t digest[DIGEST_SIZE], mac[DIGEST_SIZE];
+	uint8_t mac[DIGEST_SIZE];
 	char text[64];
 	struct digest_parts *parts = digest_parts_new("sid");
 	digest_parts_add_text(parts, session);
 	digest_parts_add_text(parts, client->incarnation);
-	digest_parts_finish(parts, digest);
-	digest_hmac(call->gateway->form_key, DERIVED_KEY_SIZE, digest, sizeof digest, mac);
+	digest_parts_finish_keyed(parts, call->gateway->form_key, DERIVED_KEY_SIZE, mac);
 	base32_encode(mac, 16, text);
 	g_strlcpy(out, text, IDENTIFIER_SIZE);
 }

@@ -159,15 +159,14 @@ static const char *for_whom(const struct login *login, const char *step)
 
 char *flow_form_token(const struct login *login, const char *step)
 {
-	uint8_t digest[DIGEST_SIZE], mac[DIGEST_SIZE];
+	uint8_t mac[DIGEST_SIZE];
 	struct digest_parts *parts = digest_parts_new("form token");
 	digest_parts_add_text(parts, login->call->tenant->id);
 	digest_parts_add_text(parts, step);
 	digest_parts_add_text(parts, for_whom(login, step));
 	digest_parts_add(parts, login->flow.digest, DIGEST_SIZE);
 	digest_parts_add(parts, login->flow.browser, DIGEST_SIZE);
-	digest_parts_finish(parts, digest);
-	digest_hmac(login->call->gateway->form_key, DERIVED_KEY_SIZE, digest, sizeof digest, mac);
+	digest_parts_finish_keyed(parts, login->call->gateway->form_key, DERIVED_KEY_SIZE, mac);
 	return base64url_encode(mac, sizeof mac);
 }
 

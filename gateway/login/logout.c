@@ -73,12 +73,11 @@ static bool find_return(struct logout *logout, char **ret_url)
 
 static char *form_token(const struct logout *logout)
 {
-	uint8_t mac[DIGEST_SIZE], digest[DIGEST_SIZE];
+	uint8_t mac[DIGEST_SIZE];
 	struct digest_parts *parts = digest_parts_new("logout form");
 	digest_parts_add_text(parts, logout->call->tenant->id);
 	digest_parts_add(parts, logout->session.digest, DIGEST_SIZE);
-	digest_parts_finish(parts, digest);
-	digest_hmac(logout->call->gateway->form_key, DERIVED_KEY_SIZE, digest, sizeof digest, mac);
+	digest_parts_finish_keyed(parts, logout->call->gateway->form_key, DERIVED_KEY_SIZE, mac);
 	return base64url_encode(mac, sizeof mac);
 }
 

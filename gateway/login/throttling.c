@@ -11,27 +11,24 @@
 
 static void bucket(struct call *call, const char *kind, const char *value, uint8_t out[DIGEST_SIZE])
 {
-	uint8_t digest[DIGEST_SIZE];
 	struct digest_parts *parts = digest_parts_new("throttle");
 	digest_parts_add_text(parts, call->tenant->id);
 	digest_parts_add_text(parts, kind);
 	digest_parts_add_text(parts, value);
-	digest_parts_finish(parts, digest);
-	digest_hmac(call->gateway->throttle_key, DERIVED_KEY_SIZE, digest, sizeof digest, out);
+	digest_parts_finish_keyed(parts, call->gateway->throttle_key, DERIVED_KEY_SIZE, out);
 }
 
 /* --- known devices: cookie "<account>.<random>.<mac>" --- */
 
 static char *device_mac(struct call *call, const struct account *account, const char *random)
 {
-	uint8_t digest[DIGEST_SIZE], mac[DIGEST_SIZE];
+	uint8_t mac[DIGEST_SIZE];
 	struct digest_parts *parts = digest_parts_new("device");
 	digest_parts_add_text(parts, call->tenant->id);
 	digest_parts_add_text(parts, account->id);
 	digest_parts_add_integer(parts, account->credentials_changed_ms);
 	digest_parts_add_text(parts, random);
-	digest_parts_finish(parts, digest);
-	digest_hmac(call->gateway->device_key, DERIVED_KEY_SIZE, digest, sizeof digest, mac);
+	digest_parts_finish_keyed(parts, call->gateway->device_key, DERIVED_KEY_SIZE, mac);
 	return base64url_encode(mac, sizeof mac);
 }
 
