@@ -4,9 +4,9 @@
  * error anywhere else: a setting that is silently ignored is worse than one that is missing. */
 #include "gateway/config.h"
 
+#include "base/network.h"
 #include "base/schema.h"
 #include "base/url.h"
-#include "gateway/http/network.h"
 
 #include <arpa/inet.h>
 #include <string.h>
