@@ -22,6 +22,9 @@ struct fetch_options {
 	const char *proxy;                         /* http://host:port; NULL: none. Names are then resolved by the proxy, and only it can judge their addresses */
 };
 
+/* Whether `proxy` may be this. */
+bool fetch_proxy_fits(const char *text);
+
 struct fetcher;
 /* Copies the options. NULL with *error (ERROR_MALFORMED). Safe for use by many threads; one a process is enough. Make it before other threads start. */
 struct fetcher *fetcher_new(const struct fetch_options *options, GError **error);

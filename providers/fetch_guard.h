@@ -35,8 +35,10 @@ struct fetch_target {
 	const char *host;
 	bool plain;    /* http */
 	bool declared;
+	bool proxied;  /* a proxy resolves the name: its address is never seen here */
 };
 /* Whether a connection to this address may be opened for that host. */
 bool fetch_guard_admits(const struct fetch_guard *guard, const struct fetch_target *target, const struct in6_addr *address);
-/* What can be said before a name is resolved: a literal address is judged, and a plain target whose name is not allowed may still resolve to an allowed network. */
+/* What can be said before a name is resolved: false where no address that it may lead to would do. Behind a proxy it is all that is said, so "localhost" must be
+ * declared or allowed there, and plain http needs the very name. */
 bool fetch_guard_may_admit(const struct fetch_guard *guard, const struct fetch_target *target);
