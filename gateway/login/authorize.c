@@ -108,6 +108,14 @@ static enum reason check_unsupported(struct authorization *authorization)
 	return REASON_OK;
 }
 
+/* query, or form_post where the answer can be posted: an address of a private-use scheme opens a program, which sees no body. */
+static bool mode_is_fit(const struct authorization *authorization)
+{
+	const char *mode = parameter(authorization, "response_mode"), *redirect = parameter(authorization, "redirect_uri");
+	return !mode || strcmp(mode, "query") == 0
+		|| (strcmp(mode, "form_post") == 0 && (g_str_has_prefix(redirect, "https://") || g_str_has_prefix(redirect, "http://")));
+}
+
 static enum reason check_response_type(struct authorization *authorization)
 {
 	const char *type = parameter(authorization, "response_type"), *mode = parameter(authorization, "response_mode");
@@ -115,8 +123,9 @@ static enum reason check_response_type(struct authorization *authorization)
 	if (!call_check(call, "response_type", type, "code", g_strcmp0(type, "code") == 0))
 		return type ? wrong(authorization, REASON_RESPONSE_TYPE, ERROR_UNSUPPORTED_RESPONSE_TYPE, NULL)
 			: wrong(authorization, REASON_REQUEST_INVALID, ERROR_INVALID_REQUEST, "response_type is missing.");
-	if (!call_check(call, "response_mode", mode, "query", !mode || strcmp(mode, "query") == 0))
-		return wrong(authorization, REASON_REQUEST_INVALID, ERROR_INVALID_REQUEST, "Only response_mode=query is supported.");
+	if (!call_check(call, "response_mode", mode, "query, or form_post to an http address", mode_is_fit(authorization)))
+		return wrong(authorization, REASON_REQUEST_INVALID, ERROR_INVALID_REQUEST, "response_mode is neither query nor form_post, or the redirect URI takes no form.");
+	keep(authorization, "response_mode");
 	if (!call_check(call, "grant_types", NULL, "authorization_code", authorization->login.client->grant_types & GRANT_TYPE_AUTHORIZATION_CODE))
 		return wrong(authorization, REASON_GRANT_TYPE_REFUSED, ERROR_UNAUTHORIZED_CLIENT, NULL);
 	return REASON_OK;
@@ -234,6 +243,8 @@ static void refuse(struct authorization *authorization, bool proved, enum reason
 	struct call *call = authorization->login.call;
 	if (proved) {
 		keep(authorization, "state");
+		if (mode_is_fit(authorization))
+			keep(authorization, "response_mode");
 		flow_refuse(&authorization->login, authorization->code, reason, authorization->description);
 		return;
 	}

@@ -16,7 +16,7 @@ void consent_show(struct login *login)
 {
 	g_autofree char *token = flow_form_token(login, STEP_CONSENT), *action = flow_url(login, "/consent"), *origin = flow_end_origin(login);
 	g_auto(GStrv) scopes = g_strsplit(flow_parameter(login, "scope"), " ", -1);
-	struct page_consent facts = { .frame = call_frame(login->call), .action = action, .form_token = token, .client_name = login->client->client_name,
+	struct page_consent facts = { .frame = login_frame(login), .action = action, .form_token = token, .client_name = login->client->client_name,
 		.account_name = login->account.name ? login->account.name : login->account.username, .username = login->account.username,
 		.scopes = (const char *const *)scopes };
 	call_page(login->call, 200, page_consent(&facts), origin);

@@ -29,6 +29,16 @@ const char *flow_parameter(const struct login *login, const char *name)
 	return json_string_at(login->flow.request, name);
 }
 
+struct page_frame login_frame(const struct login *login)
+{
+	struct call *call = login->call;
+	struct page_frame frame = call_frame(call);
+	const char *asked = flow_parameter(login, "ui_locales");
+	if (asked)
+		frame.language = page_language(asked, request_header(call->request, "Accept-Language", NULL), call->tenant->locale);
+	return frame;
+}
+
 /* --- starting and loading --- */
 
 /* The browser's flow cookie, made when there is none: several tabs share it. */

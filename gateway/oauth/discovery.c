@@ -45,7 +45,7 @@ static void add_abilities(json_t *metadata, const struct keyring *ring)
 	g_autoptr(json_t) secret_methods = json_pack("[s, s]", "client_secret_basic", "client_secret_post");
 	json_object_set_new(metadata, "scopes_supported", standard_scopes());
 	json_object_set_new(metadata, "response_types_supported", json_pack("[s]", "code"));
-	json_object_set_new(metadata, "response_modes_supported", json_pack("[s]", "query"));
+	json_object_set_new(metadata, "response_modes_supported", json_pack("[s, s]", "query", "form_post"));
 	json_object_set_new(metadata, "grant_types_supported", json_pack("[s, s, s]", "authorization_code", "refresh_token", "client_credentials"));
 	json_object_set_new(metadata, "subject_types_supported", json_pack("[s]", "public"));
 	json_object_set_new(metadata, "id_token_signing_alg_values_supported", signing_algorithms(ring));

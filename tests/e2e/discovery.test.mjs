@@ -42,7 +42,7 @@ describe('metadata', () => {
 		assert.deepEqual({ ...json, claims_supported: undefined, scopes_supported: undefined, id_token_signing_alg_values_supported: undefined }, {
 			issuer, authorization_endpoint: `${issuer}/authorize`, token_endpoint: `${issuer}/token`, userinfo_endpoint: `${issuer}/userinfo`, jwks_uri: `${issuer}/jwks`,
 			introspection_endpoint: `${issuer}/introspect`, revocation_endpoint: `${issuer}/revoke`, end_session_endpoint: `${issuer}/logout`,
-			response_types_supported: ['code'], response_modes_supported: ['query'], grant_types_supported: ['authorization_code', 'refresh_token', 'client_credentials'],
+			response_types_supported: ['code'], response_modes_supported: ['query', 'form_post'], grant_types_supported: ['authorization_code', 'refresh_token', 'client_credentials'],
 			subject_types_supported: ['public'], token_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post', 'none'],
 			revocation_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post', 'none'],
 			introspection_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post'], code_challenge_methods_supported: ['S256'],
