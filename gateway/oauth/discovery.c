@@ -41,8 +41,9 @@ static json_t *standard_scopes(void)
 
 static void add_abilities(json_t *metadata, const struct keyring *ring)
 {
-	g_autoptr(json_t) methods = json_pack("[s, s, s]", "client_secret_basic", "client_secret_post", "none");
-	g_autoptr(json_t) secret_methods = json_pack("[s, s]", "client_secret_basic", "client_secret_post");
+	g_autoptr(json_t) methods = json_pack("[s, s, s, s]", "client_secret_basic", "client_secret_post", "private_key_jwt", "none");
+	g_autoptr(json_t) secret_methods = json_pack("[s, s, s]", "client_secret_basic", "client_secret_post", "private_key_jwt");
+	g_autoptr(json_t) assertion_algorithms = json_pack("[s, s, s, s, s]", "ES256", "RS256", "PS256", "Ed25519", "EdDSA");
 	json_object_set_new(metadata, "scopes_supported", standard_scopes());
 	json_object_set_new(metadata, "response_types_supported", json_pack("[s]", "code"));
 	json_object_set_new(metadata, "response_modes_supported", json_pack("[s, s]", "query", "form_post"));
@@ -52,6 +53,11 @@ static void add_abilities(json_t *metadata, const struct keyring *ring)
 	json_object_set(metadata, "token_endpoint_auth_methods_supported", methods);
 	json_object_set(metadata, "revocation_endpoint_auth_methods_supported", methods);
 	json_object_set(metadata, "introspection_endpoint_auth_methods_supported", secret_methods);
+	static const char *const endpoints[] = { "token", "revocation", "introspection" };
+	for (size_t i = 0; i < G_N_ELEMENTS(endpoints); i++) {
+		g_autofree char *name = g_strconcat(endpoints[i], "_endpoint_auth_signing_alg_values_supported", NULL);
+		json_object_set(metadata, name, assertion_algorithms);
+	}
 	json_object_set_new(metadata, "code_challenge_methods_supported", json_pack("[s]", "S256"));
 	json_object_set_new(metadata, "prompt_values_supported", json_pack("[s, s, s, s]", "none", "login", "consent", "select_account"));
 	json_object_set_new(metadata, "claims_supported", json_pack("[s, s, s, s, s, s, s, s, s, s, s, s, s, s]", "sub", "iss", "aud", "auth_time", "acr", "amr",

@@ -151,6 +151,8 @@ bool access_revoke(struct unit *unit, const char *tenant, const uint8_t digest[D
 /* One JWT revoked by its jti, remembered until it would have expired. */
 bool jti_revoke(struct unit *unit, const char *tenant, const char *jti, int64_t expires_ms, GError **error);
 enum found jti_revoked(struct unit *unit, const char *tenant, const char *jti, GError **error);
+/* Marks a client assertion as used, by one atomic statement: FOUND when it was used before, MISSING when this is the first time. The digest is of client and jti. */
+enum found assertion_use(struct unit *unit, const char *tenant, const uint8_t digest[DIGEST_SIZE], int64_t expires_ms, GError **error);
 
 /* Throttle buckets, under a keyed digest of what they count; `account` is the account a bucket belongs to, "" for an address. */
 enum found throttle_find(struct unit *unit, const char *tenant, const uint8_t bucket[DIGEST_SIZE], struct throttle_state *ret, GError **error);

@@ -50,6 +50,7 @@ static void fill_tokens(struct unit *unit, const char *tenant)
 	GOOD(flow_insert(unit, tenant, &flow, &error) && session_insert(unit, tenant, &session, &error) && grant_insert(unit, tenant, &grant, &error));
 	GOOD(code_insert(unit, tenant, &code, &error) && refresh_insert(unit, tenant, &refresh, &error) && access_insert(unit, tenant, &access, &error));
 	GOOD(consent_put(unit, tenant, ACCOUNT_1, "wiki", "openid", NOW, &error));
+	FOUND_IS(MISSING, assertion_use(unit, tenant, digest_of(1), NOW + DAY, &error));
 	GOOD(jti_revoke(unit, tenant, "jti-1", NOW + DAY, &error) && throttle_put(unit, tenant, digest_of(1), ACCOUNT_1, &bucket, NOW + DAY, &error));
 }
 

@@ -240,6 +240,15 @@ CREATE TABLE revoked_jti (
 ) {table};
 CREATE INDEX revoked_jti_expires ON revoked_jti (expires_ms);
 
+-- Client assertions that were used (RFC 7523 section 3, point 7), until they would have expired.
+CREATE TABLE assertion (
+	tenant TEXT NOT NULL,
+	digest {bytes} NOT NULL,
+	expires_ms {int} NOT NULL,
+	PRIMARY KEY (tenant, digest)
+) {table};
+CREATE INDEX assertion_expires ON assertion (expires_ms);
+
 CREATE TABLE throttle (
 	tenant TEXT NOT NULL,
 	bucket {bytes} NOT NULL,
