@@ -80,6 +80,8 @@ const char *log_advice(enum reason reason)
 	case REASON_LOGIN_REQUIRED:
 	case REASON_CONSENT_REQUIRED:
 		return "Nothing: the application asks again without prompt=none.";
+	case REASON_ACR_UNMET:
+		return "The application's acr_values or claims must ask for a class that discovery lists.";
 	case REASON_CODE_UNKNOWN:
 	case REASON_CODE_EXPIRED:
 		return "The person starts again; if it happens often, the application redeems codes too late or twice.";

@@ -135,6 +135,7 @@ struct grant {
 	char sid[IDENTIFIER_SIZE];     /* what the client sees of the session: per client, never the cookie */
 	bool offline;
 	char *acr, *amr, *provider, *nonce;
+	json_t *claims;                /* asked for by name: {"id_token":[…], "userinfo":[…]}; NULL: none */
 	int64_t auth_time_ms, created_ms, revoked_ms, absolute_expires_ms;
 };
 

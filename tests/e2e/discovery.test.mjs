@@ -50,7 +50,7 @@ describe('metadata', () => {
 			token_endpoint_auth_signing_alg_values_supported: ASSERTIONS, revocation_endpoint_auth_signing_alg_values_supported: ASSERTIONS,
 			introspection_endpoint_auth_signing_alg_values_supported: ASSERTIONS, code_challenge_methods_supported: ['S256'],
 			prompt_values_supported: ['none', 'login', 'consent', 'select_account'], acr_values_supported: ['urn:passerelle:acr:pwd'], ui_locales_supported: ['en', 'fr'],
-			authorization_response_iss_parameter_supported: true, claims_parameter_supported: false, request_parameter_supported: false, request_uri_parameter_supported: false,
+			authorization_response_iss_parameter_supported: true, claims_parameter_supported: true, request_parameter_supported: false, request_uri_parameter_supported: false,
 			claims_supported: undefined, scopes_supported: undefined, id_token_signing_alg_values_supported: undefined })
 		assert.deepEqual(json.scopes_supported, ['openid', 'profile', 'email', 'groups', 'offline_access'])
 		assert.ok(json.claims_supported.includes('sub') && json.claims_supported.includes('email_verified'))

@@ -175,6 +175,7 @@ CREATE TABLE grants (
 	created_ms {int} NOT NULL,
 	revoked_ms {int} NOT NULL,
 	absolute_expires_ms {int} NOT NULL,
+	claims TEXT,
 	expires_ms {int} NOT NULL,
 	PRIMARY KEY (tenant, grant_id)
 ) {table};
