@@ -93,6 +93,9 @@ struct provider_answer {
 	char *replacement_hash;       /* local: a new stored hash to keep, NULL: none */
 	char account[27];             /* local: the account the name led to, for the log, whatever the verdict; "" otherwise */
 	enum reason reason;           /* finer than the verdict, REASON_UNDECIDED: derive it from the verdict */
+	bool password_changed;        /* change_password: it was, whatever the verdict on signing in with the new one */
+	bool in_grace;                /* with VERDICT_OK: the password has expired, and this was one of the last sign-ins with it … */
+	unsigned grace_left;          /* … of which so many remain */
 };
 void provider_answer_clear(struct provider_answer *answer);
 typedef struct provider_answer provider_answer_t;
@@ -109,6 +112,10 @@ struct provider_driver {
 	void (*complete)(void *state, const struct provider_complete *input, struct provider_answer *answer);
 	/* Optional. */
 	void (*refresh)(void *state, const char *subject, int64_t now_ms, int64_t deadline_ms, struct provider_answer *answer);
+	/* Replaces the password of whoever signs in with `username` and `password` by `new_password` (each once in the reply), then signs in with the new one: an
+	 * answer as complete's. The same duties, and two more: nothing is changed unless the old password was found right in this call, also where it has
+	 * expired, and neither password goes anywhere without TLS but to this machine. Only where the settings say password_change: true. */
+	void (*change_password)(void *state, const struct provider_complete *input, struct provider_answer *answer);
 	void (*probe)(void *state, const struct form *input, struct checks *checks, int64_t deadline_ms);
 };
 
