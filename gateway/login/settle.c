@@ -177,18 +177,18 @@ static bool write_records(struct unit *unit, struct settling *settling, GError *
 		&& (!changed || write_record(unit, settling, EVENT_LOGIN, settling->reason, error));
 }
 
-/* The old password was right: what was wrong with the new one is nobody's failure to sign in. */
-static bool is_of_new_password(enum reason reason)
+/* The password was right, and has expired, or it was the new one that did not please: no guess, so no failure to sign in. */
+static bool is_no_guess(enum reason reason)
 {
-	return reason == REASON_PASSWORD_TOO_SHORT || reason == REASON_PASSWORD_REUSED || reason == REASON_PASSWORD_TOO_YOUNG
+	return reason == REASON_PASSWORD_EXPIRED || reason == REASON_PASSWORD_TOO_SHORT || reason == REASON_PASSWORD_REUSED || reason == REASON_PASSWORD_TOO_YOUNG
 		|| reason == REASON_PASSWORD_REJECTED || reason == REASON_PASSWORD_FIXED;
 }
 
-/* Nobody looked at the password: neither the throttle shut it out, nor was a hash slot or the provider there. */
+/* Nobody looked at the password: neither the throttle shut it out, nor was a hash slot or the provider there; or it was right. */
 static bool no_verdict(const struct settling *settling)
 {
 	return settling->attempt->throttled == REASON_OK
-		&& (settling->reason == REASON_BUSY || settling->reason == REASON_PROVIDER_UNAVAILABLE || is_of_new_password(settling->reason));
+		&& (settling->reason == REASON_BUSY || settling->reason == REASON_PROVIDER_UNAVAILABLE || is_no_guess(settling->reason));
 }
 
 static bool count_outcome(struct unit *unit, struct settling *settling, GError **error)
