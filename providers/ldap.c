@@ -367,13 +367,17 @@ static void subject_search(struct sign_in *sign_in, const char *subject, struct 
 		conclude(answer, VERDICT_UNKNOWN, REASON_UNKNOWN_ACCOUNT);
 }
 
-/* Is this person still there, still open, and in which groups? Where nobody but the person may read the directory, it cannot be asked. */
+/* Is this person still there, still open, and in which groups? Where nobody but the person may read the directory, only he could be asked. */
 static void driver_refresh(void *state, const char *subject, int64_t now_ms, int64_t deadline_ms, struct provider_answer *answer)
 {
 	struct directory *directory = state;
 	g_auto(sign_in_t) sign_in = {.directory = directory, .now_ms = now_ms, .deadline_ms = deadline_ms};
 
-	if ((directory->user_dn && !directory->bind_dn) || !directory_slot_take(directory, deadline_ms)) {
+	if (directory->user_dn && !directory->bind_dn) {
+		conclude(answer, VERDICT_MORE, REASON_PROVIDER_UNASKED);
+		return;
+	}
+	if (!directory_slot_take(directory, deadline_ms)) {
 		conclude(answer, VERDICT_UNAVAILABLE, REASON_PROVIDER_UNAVAILABLE);
 		return;
 	}

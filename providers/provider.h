@@ -110,7 +110,7 @@ struct provider_driver {
 	void (*close)(void *state);
 	void (*begin)(void *state, const struct provider_begin *input, struct provider_answer *answer);
 	void (*complete)(void *state, const struct provider_complete *input, struct provider_answer *answer);
-	/* Optional. */
+	/* Optional. Is the person of that subject still there? MORE, without a step: only the person could be asked. */
 	void (*refresh)(void *state, const char *subject, int64_t now_ms, int64_t deadline_ms, struct provider_answer *answer);
 	/* Replaces the password of whoever signs in with `username` and `password` by `new_password` (each once in the reply), then signs in with the new one: an
 	 * answer as complete's. The same duties, and two more: nothing is changed unless the old password was found right in this call, also where it has

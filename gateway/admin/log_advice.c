@@ -42,6 +42,8 @@ const char *log_advice(enum reason reason)
 		return "Check the provider's name and whether it is enabled in the declaration.";
 	case REASON_PROVIDER_UNAVAILABLE:
 		return "Check that the provider is up and can be reached from this machine.";
+	case REASON_PROVIDER_UNASKED:
+		return "Give the provider a service account (`bind_dn`), and refreshes can ask it.";
 	case REASON_PROVIDER_REFUSED:
 		return "The provider's own log says why.";
 	case REASON_PROVIDER_VIOLATION:

@@ -93,6 +93,10 @@ static bool ask_upstream(struct refresh *refresh, enum reason *ret_refused, GErr
 	link_clear(&link);
 	if (refresh->upstream.verdict == VERDICT_UNAVAILABLE)
 		return fail(error, ERROR_TEMPORARILY_UNAVAILABLE, "the provider %s did not answer", refresh->source->name);
+	if (refresh->upstream.verdict == VERDICT_MORE) { /* only the person himself can be asked: he signs in again */
+		*ret_refused = REASON_PROVIDER_UNASKED;
+		return !call_check(call, "source", "cannot be asked without the person", "still there and enabled", false);
+	}
 	refresh->upstream_reason = source_reason(&refresh->upstream);
 	return !call_check(call, "source", reason_name(refresh->upstream_reason), "still there and enabled", refresh->upstream_reason == REASON_OK)
 		|| store_write(call->gateway->store, update_in_unit, refresh, error);
