@@ -81,6 +81,10 @@ bool member_add(struct command *command, const char *list, const char *name_key,
 /* Makes a tenant of command->keys; it must be new. */
 bool tenant_make(struct command *command, GError **error);
 
+/* recheck.c. Asks every source of the tenant that knows the account and can be asked whether the person is still there, and draws the consequences that the use of a
+ * refresh token would, in one transaction with its record: [{"provider", "reason", "ended", "answered"}], one for each that was asked. NULL with *error. Caller owns. */
+json_t *account_recheck(struct command *command, const struct tenant *tenant, const struct account *account, GError **error);
+
 /* links.c. Names of the tenant's providers; NULL with *error. Caller owns. */
 GPtrArray *provider_names(struct unit *unit, const char *tenant, GError **error);
 /* [{"provider":…, "subject":…}]: one for each of these providers that knows the account, as a declaration has it. NULL with *error. Caller owns. */
