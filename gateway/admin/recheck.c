@@ -100,8 +100,9 @@ static bool recheck_work(struct unit *unit, struct act *act, GError **error)
 json_t *account_recheck(struct command *command, const struct tenant *tenant, const struct account *account, GError **error)
 {
 	struct recheck recheck = { .account = account, .asked = g_array_new(FALSE, FALSE, sizeof(struct asked)) };
-	struct sources *sources = sources_new(command->store);
-	g_autoptr(source_list_t) list = sources_of(sources, tenant, error);
+	const struct provider_place *ways = command_ways(command, error);
+	struct sources *sources = ways ? sources_new(command->store, ways) : NULL;
+	g_autoptr(source_list_t) list = sources ? sources_of(sources, tenant, error) : NULL;
 	g_autoptr(json_t) rows = NULL;
 	bool done = false;
 	char reference[IDENTIFIER_SIZE];
@@ -116,6 +117,7 @@ json_t *account_recheck(struct command *command, const struct tenant *tenant, co
 		done = command_act(command, &act, error);
 	}
 	g_array_unref(recheck.asked);
+	g_clear_pointer(&list, source_list_unref);
 	sources_free(sources);
 	return done ? g_steal_pointer(&rows) : NULL;
 }

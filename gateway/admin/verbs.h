@@ -5,6 +5,7 @@
 #include "gateway/admin/command.h"
 #include "gateway/audit/audit.h"
 #include "gateway/store/store.h"
+#include "providers/provider.h"
 
 struct command;
 
@@ -28,6 +29,7 @@ struct command {
 	bool usage_wrong;             /* set with *error: exit 2 */
 	struct store *store;
 	struct root_keys *keyring_file;
+	struct provider_place ways;   /* command_ways */
 	char *actor;                  /* "cli:root" */
 	int64_t now_ms;
 };
@@ -42,6 +44,8 @@ bool command_misused(struct command *command, GError **error, const char *format
 
 /* Opens the store, once. */
 bool command_open(struct command *command, bool create, GError **error);
+/* The ways out for providers, opened once. NULL with *error. */
+const struct provider_place *command_ways(struct command *command, GError **error);
 /* This thread's reader; opens the store when that was not done. */
 struct unit *command_reader(struct command *command, GError **error);
 /* The tenant of --tenant, or the only one. NULL with *error. Caller unrefs. */
