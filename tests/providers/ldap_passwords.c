@@ -188,7 +188,7 @@ static void new_passwords_go_over_tls_only(void **state)
 		g_autoptr(json_t) settings = json_parse(text, strlen(text), 65536, NULL);
 		g_autoptr(GError) error = NULL;
 		void *opened = NULL;
-		if (provider_ldap.open("directory", settings, &opened, &error) != rows[i].good)
+		if (provider_ldap.open(&(struct provider_place){ .tenant = "tenant", .name = "directory" }, settings, &opened, &error) != rows[i].good)
 			fail_msg("%s: %s", rows[i].more, error ? error->message : "taken");
 		if (!rows[i].good)
 			assert_non_null(strstr(error->message, "password_change"));
