@@ -73,7 +73,7 @@ enum fetch_result transfer_result(const struct transfer *transfer);
 GBytes *transfer_look(const struct transfer *transfer);
 /* The certificate of the handle's own handshake. */
 GBytes *transfer_certificate(void *easy);
-/* How far a transfer came. */
+/* How far a transfer came. libcurl counts the TLS handshake as part of connecting, so that a connection is known by its peer. */
 struct transfer_way {
 	bool resolved, connected, encrypted;
 };
