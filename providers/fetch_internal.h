@@ -63,7 +63,7 @@ struct transfer {
 	bool guard_refused;
 	char refused[64];             /* the address, where the guard refused one */
 	char error[256];              /* libcurl's words */
-	int code;                     /* CURLcode */
+	unsigned code;                /* CURLcode */
 };
 /* Fills in reply, code and the flags. */
 void transfer_run(struct transfer *transfer, void *easy);

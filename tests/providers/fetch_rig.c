@@ -101,17 +101,19 @@ static void server_start(const char *script)
 {
 	const char *const arguments[] = {"python3", script, folder, NULL};
 	int in, out;
-	char line[96], name[64] = "";
-	unsigned port;
+	char line[96] = "";
 
 	assert_non_null(script);
 	assert_true(g_spawn_async_with_pipes(NULL, (char **)(uintptr_t)arguments, NULL, G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL, &server, &in, &out,
 	                                     NULL, NULL));
 	to_server = fdopen(in, "w");
 	from_server = fdopen(out, "r");
-	while (fgets(line, sizeof line, from_server) && sscanf(line, "%63s %u", name, &port) == 2 && strcmp(name, "ready") != 0)
-		g_hash_table_insert(ports, g_strdup(name), GUINT_TO_POINTER(port));
-	assert_string_equal(name, "ready");
+	while (fgets(line, sizeof line, from_server) && !g_str_has_prefix(line, "ready")) {
+		char *port = strchr(line, ' ');
+		assert_non_null(port);
+		g_hash_table_insert(ports, g_strndup(line, (gsize)(port - line)), GUINT_TO_POINTER((unsigned)strtoul(port, NULL, 10)));
+	}
+	assert_true(g_str_has_prefix(line, "ready"));
 }
 
 void fetch_rig_open(void)

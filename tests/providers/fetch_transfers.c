@@ -221,7 +221,7 @@ static void a_breaker_opens_and_closes(void **state)
 	static const struct fetch_options options = {.retry_after_ms = 300};
 	g_autoptr(fetcher_t) fetcher = fetch_rig_fetcher(options);
 	unsigned before = fetch_rig_ask("requests /reset");
-	g_auto(fetch_reply_t) shut = {0}, other = {0}, probed = {0}, trial = {0}, after = {0};
+	g_auto(fetch_reply_t) shut = {0}, other = {0}, trial = {0}, after = {0};
 
 	(void)state;
 	for (int i = 0; i < 3; i++) {
