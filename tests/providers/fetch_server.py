@@ -136,9 +136,9 @@ def serve(connection, context):
 				data += connection.recv(65536)
 			body, data = data[:length], data[length:]
 			if method == 'CONNECT':
-				connection.sendall(head(403))
 				with lock:
 					requests['CONNECT ' + path] = requests.get('CONNECT ' + path, 0) + 1
+				connection.sendall(head(403))
 				return
 			if not answer(connection.sendall, connection, method, path.split('?')[0], lines[1:], body):
 				return
