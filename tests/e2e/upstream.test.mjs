@@ -61,7 +61,7 @@ describe('the upstream of the tests', () => {
 		upstreams.plain.fault = { claims: (claims) => { claims.nonce = 'another' } }
 		await assert.rejects(signIn('plain'), { code: 'OAUTH_JWT_CLAIM_COMPARISON_FAILED' })
 		upstreams.plain.fault = { jws: (header, claims) => sign(header, claims, newKey().key) }
-		await assert.rejects(signIn('plain'), /signature/)
+		await assert.rejects(signIn('plain'), { code: 'OAUTH_INVALID_RESPONSE' })
 		upstreams.plain.fault = {}
 		upstreams.plain.rotate()
 		assert.ok((await signIn('plain')).claims())
