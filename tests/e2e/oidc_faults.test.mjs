@@ -68,7 +68,7 @@ async function assertTurnedAway({ page, browser, name = 'acme' }, reason) {
 	assert.ok(!hasSession(browser, name), 'no session')
 	const shown = await gateway.explain(name, page.reference)
 	assert.equal(shown.reason, reason, JSON.stringify(shown, null, 1))
-	assert.ok(shown.checks.some((check) => check.ok === false || check.passed === false), JSON.stringify(shown.checks))
+	assert.ok(shown.checks.some((check) => check.passed === false), JSON.stringify(shown.checks))
 	expected.set(page.reference, reason)
 	return shown
 }
@@ -247,10 +247,14 @@ describe('after all that', () => {
 	test('no account was made for nobody, and the log lists every reason', async () => {
 		const users = (await gateway.cliJson('user', 'list', '--tenant', 'acme')).map((user) => user.username)
 		assert.deepEqual(users.filter((name) => !['alice', 'bruno', 'carla'].includes(name)).sort(), ['ada'].concat(users.includes('eve') ? ['eve'] : []), 'only who was let in has one')
-		for (const name of ['acme', 'beta']) {
-			const listed = new Map((await gateway.cliJson('log', 'list', '--tenant', name, '--limit', '1000')).map((row) => [row.ref, row.reason]))
-			for (const [ref, reason] of expected) if (listed.has(ref)) assert.equal(listed.get(ref), reason)
-		}
+		const listed = new Map()
+		for (const name of ['acme', 'beta'])
+			for (const line of (await gateway.cli('log', 'list', '--json', '--limit', '1000', '--tenant', name)).split('\n').filter(Boolean)) {
+				const { ref, reason } = JSON.parse(line)
+				listed.set(ref, reason)
+			}
+		for (const [ref, reason] of expected) assert.equal(listed.get(ref), reason)
+		assert.ok(expected.size >= 70, `${expected.size} faults`)
 	})
 	for (const provider of Object.keys(MANNERS))
 		test(`${provider} without a fault signs in`, async () => assert.ok((await attempt(provider)).page.answer?.code))

@@ -66,7 +66,7 @@ const MANNERS = {
 		discovery(document, upstream) { leaveOut(document, ...NO_ISS); document.issuer = azureIssuer(upstream, '{tenantid}') },
 		jwks(document, upstream) { for (const key of document.keys) { key.issuer = azureIssuer(upstream, '{tenantid}'); delete key.alg } },
 		claims(claims, { person, scope, upstream }) {
-			Object.assign(claims, { iss: azureIssuer(upstream, person.tid), tid: person.tid, ver: '2.0', sub: `pairwise-${person.sub}`, ...(scope.includes('profile') ? { oid: person.oid } : {}) })
+			Object.assign(claims, { iss: azureIssuer(upstream, person.tid), tid: person.tid, ver: '2.0', sub: `pairwise-${person.sub}`, groups: person.groups, ...(scope.includes('profile') ? { oid: person.oid } : {}) })
 			overflow(claims)
 		},
 		userinfo(claims) { claims.sub = `pairwise-${claims.sub}` },
