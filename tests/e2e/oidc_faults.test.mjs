@@ -5,7 +5,7 @@ import { after, afterEach, before, describe, test } from 'node:test'
 import { Gateway, until } from './lib/gateway.mjs'
 import { Application } from './lib/application.mjs'
 import { Browser } from './lib/browser.mjs'
-import { CONNECTION_FAULTS, RESPONSE_FAULTS, TOKEN_FAULTS, VENDOR_FAULTS } from './lib/faults.mjs'
+import { CONNECTION_FAULTS, DISCOVERY_FAULTS, RESPONSE_FAULTS, TOKEN_FAULTS, VENDOR_FAULTS } from './lib/faults.mjs'
 import { newKey, sign } from './lib/jws.mjs'
 import { CLIENTS, declare, tenant } from './lib/scene.mjs'
 import { DIRECTORY, Upstream } from './lib/upstream.mjs'
@@ -13,22 +13,21 @@ import { DIRECTORY, Upstream } from './lib/upstream.mjs'
 const ADA = { sub: 'ada-1', tid: DIRECTORY, oid: 'aaaaaaaa-2222-4333-8444-555555555555', hd: 'acme.example', name: 'Ada', email: 'ada@partner.example', email_verified: true, preferred_username: 'ada' }
 const PEOPLE = { ada: ADA, eve: { ...ADA, sub: 'eve-1', oid: 'eeeeeeee-2222-4333-8444-555555555555', email: 'eve@partner.example', preferred_username: 'eve' } }
 const MANNERS = { partner: 'plain', other: 'plain', google: 'google', azure: 'azure', linkedin: 'linkedin' }
-const troubled = Object.keys(CONNECTION_FAULTS).map((_, i) => `trouble${i}`)
+// A breaker opens for a server, and discovery is kept: whoever breaks these has a server of his own.
+const troubled = Object.keys(CONNECTION_FAULTS).map((_, i) => `trouble${i}`), misleading = Object.keys(DISCOVERY_FAULTS).map((_, i) => `misleading${i}`)
 
 const upstreams = {}, expected = new Map()
 let gateway
 const all = () => Object.values(upstreams)
 before(async () => {
-	await Promise.all([...Object.entries(MANNERS), ...troubled.map((name) => [name, 'plain'])].map(async ([name, manner]) => {
-		upstreams[name] = await Upstream.start({ manner, people: PEOPLE, alg: troubled.includes(name) ? 'ES256' : 'RS256' })
-	}))
-	const providers = Object.entries(upstreams).map(([name, upstream]) => upstream.provider(name, { google: { hosted_domains: ['acme.example'] }, partner: { userinfo: true } }[name]))
-	gateway = await Gateway.start({
-		config: { outbound: { allow: ['127.0.0.1/32'], connect_timeout: '1s', timeout: '1s' } },
-		declaration: declare(tenant('acme', { clients: ['web'], providers }), tenant('beta', { clients: ['web'], providers: [upstreams.partner.provider('partner')] })),
-	})
-	for (const [name, upstream] of Object.entries(upstreams)) upstream.trust(gateway, 'acme', name)
-	upstreams.partner.trust(gateway, 'beta', 'partner')
+	const start = async (name, options) => { upstreams[name] = await Upstream.start({ people: PEOPLE, ...options }) }
+	await Promise.all([...Object.entries(MANNERS).map(([name, manner]) => start(name, { manner })), ...[...troubled, ...misleading, 'stuck'].map((name) => start(name, { alg: 'ES256' })),
+		start('untrusted', { tls: true, alg: 'ES256' })])
+	const settings = { google: { hosted_domains: ['acme.example'] }, partner: { userinfo: true } }
+	const tenants = [tenant('acme', { clients: ['web'], providers: Object.entries(upstreams).map(([name, upstream]) => upstream.provider(name, settings[name])) }),
+		tenant('beta', { clients: ['web'], providers: [upstreams.partner.provider('partner')] })]
+	gateway = await Gateway.start({ config: { outbound: { allow: ['127.0.0.1/32'], connect_timeout: '1s', timeout: '1s' } }, declaration: declare(...tenants) })
+	Upstream.trust(gateway, ...tenants)
 })
 afterEach(() => { for (const one of all()) one.fault = {} })
 after(async () => {
@@ -36,23 +35,24 @@ after(async () => {
 	await Promise.all(all().map((one) => one.stop()))
 })
 
-const web = (name = 'acme') => new Application(gateway, name, CLIENTS.web)
+const web = (name = 'acme', at = gateway) => new Application(at, name, CLIENTS.web)
 const newBrowser = () => new Browser({ beyond: all().map((one) => one.origin) })
 const atUpstream = (page) => all().some((one) => one.origin === page.url.origin)
 const hasSession = (browser, name = 'acme') => [...browser.cookies.keys()].some((one) => one.endsWith(`psr_s_${name}`))
 
 /** To the upstream's sign-in page. */
-async function setOut(provider, { browser = newBrowser(), name = 'acme', ...parameters } = {}) {
-	const page = await browser.open(web(name).begin({ idp_hint: provider, ...parameters }).url)
-	return { browser, page, provider, name }
+async function setOut(provider, { browser = newBrowser(), name = 'acme', at = gateway } = {}) {
+	const page = await browser.open(web(name, at).begin({ idp_hint: provider }).url)
+	return { browser, page, name, at }
 }
 /** What the upstream sends the browser back with; nobody has opened it yet. */
-async function answerOf({ browser, page }, person = 'ada') {
+async function answerOf({ browser, page, at }, person = 'ada') {
+	assert.ok(atUpstream(page), `not at the upstream but at ${page.url}: ${page.text}`)
 	browser.beyond = [page.url.origin]
 	browser.home = undefined
 	const last = await browser.submit(page, { login: person, refuse: undefined })
 	browser.beyond = all().map((one) => one.origin)
-	assert.equal(last.location?.origin, gateway.base, `${last.status} ${last.text}`)
+	assert.equal(last.location?.origin, at.base, `${last.status} ${last.text}`)
 	return last.location
 }
 async function attempt(provider, options) {
@@ -61,15 +61,15 @@ async function attempt(provider, options) {
 }
 
 /** Refused on a page that helps, with nothing left behind. */
-async function assertTurnedAway({ page, browser, name = 'acme' }, reason) {
+async function assertTurnedAway({ page, browser, name = 'acme', at = gateway }, reason) {
 	assert.ok(!page.answer?.code, `signed in: ${page.location}`)
 	assert.ok(page.status >= 400 && page.reference, `${page.status} ${page.location ?? page.text}`)
 	assert.match(page.text, /<a\b[^>]*href=|<form\b/, 'a way out')
 	assert.ok(!hasSession(browser, name), 'no session')
-	const shown = await gateway.explain(name, page.reference)
+	const shown = await at.explain(name, page.reference)
 	assert.equal(shown.reason, reason, JSON.stringify(shown, null, 1))
 	assert.ok(shown.checks.some((check) => check.passed === false), JSON.stringify(shown.checks))
-	expected.set(page.reference, reason)
+	if (at === gateway) expected.set(page.reference, reason)
 	return shown
 }
 async function assertRefused(provider, fault, reason) {
@@ -230,16 +230,44 @@ describe('what the browser carries back', () => {
 	test('an error in ten thousand letters', () => assertRefused('partner', { answer: (back) => { back.delete('code'); back.set('error', 'e'.repeat(10_000)) } }, 'provider_refused'))
 })
 
+describe('discovery that', () => {
+	for (const [i, [title, [fault, reason]]] of Object.entries(DISCOVERY_FAULTS).entries())
+		test(title, async () => {
+			upstreams[misleading[i]].fault = fault
+			await assertTurnedAway(await setOut(misleading[i]), reason)
+		})
+	test('is behind a certificate of nobody\'s', async () => {
+		await assertTurnedAway(await setOut('untrusted'), 'provider_unavailable')
+		assert.equal(upstreams.untrusted.calls.length, 0)
+	})
+})
+
 describe('a provider in trouble', () => {
-	test('is counted out, and leaves the others alone', async () => {
-		const [slow] = troubled, open = new Set()
-		upstreams[slow].fault = { raw: { token: (request, response) => { open.add(response); response.on('close', () => open.delete(response)) } } }
-		const hanging = await Promise.all(Array.from({ length: 4 }, () => setOut(slow)))
-		const backs = await Promise.all(hanging.map((way) => answerOf(way)))
-		const waits = hanging.map((way, i) => way.browser.open(backs[i]))
-		await until('a request that hangs, or the breaker', async () => open.size > 0 || await Promise.race([Promise.any(waits).then(() => true), Promise.resolve(false)]))
-		for (let i = 0; i < 5; i++) assert.ok((await attempt('other')).page.answer?.code, 'the others sign in')
-		for (const [i, wait] of waits.entries()) await assertTurnedAway({ ...hanging[i], page: await wait }, 'provider_unavailable')
+	test('takes its own slots and no more: the others sign in meanwhile', async () => {
+		const { stuck, other } = upstreams, waiting = new Set(), slots = 2
+		const lone = tenant('apart', { clients: ['web'], providers: [stuck.provider('stuck'), other.provider('other')] })
+		const apart = await Gateway.start({ config: { outbound: { allow: ['127.0.0.1/32'] }, workers: { threads: 8, provider_slots: slots } }, declaration: declare(lone) })
+		try {
+			Upstream.trust(apart, lone)
+			const options = { name: 'apart', at: apart }
+			const ways = await Promise.all(Array.from({ length: 3 * slots }, () => setOut('stuck', options)))
+			const backs = []
+			for (const way of ways) backs.push(await answerOf(way))
+			stuck.fault = { raw: { token: (request, response) => { waiting.add(response) } } }
+			const ends = ways.map((way, i) => way.browser.open(backs[i]))
+			await until('as many to hang as may', () => waiting.size === slots)
+			for (let i = 0; i < 5; i++) assert.ok((await attempt('other', options)).page.answer?.code)
+			assert.equal(waiting.size, slots, 'no more than its slots')
+			assert.ok([...waiting].every((one) => !one.closed), 'all that while')
+			stuck.fault = { raw: { token: (request) => request.socket.destroy() } }
+			for (const one of waiting) one.destroy()
+			for (const [i, end] of ends.entries()) {
+				const page = await end
+				assert.ok(!page.answer?.code && page.status >= 400, `${i}: ${page.status}`)
+			}
+		} finally {
+			await apart.stop()
+		}
 	})
 })
 

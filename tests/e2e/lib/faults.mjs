@@ -101,6 +101,20 @@ export const CONNECTION_FAULTS = {
 	'speaks no HTTP': (request) => { request.socket.end('SSH-2.0-rig\r\n') },
 }
 
+/** Before anybody is sent there. */
+export const DISCOVERY_FAULTS = {
+	'names another issuer': [{ discovery: (document) => ({ ...document, issuer: 'https://evil.example' }) }, 'token_issuer'],
+	'names its issuer with a slash behind it': [{ discovery: (document) => ({ ...document, issuer: `${document.issuer}/` }) }, 'token_issuer'],
+	'names no issuer': [{ discovery: (document) => { delete document.issuer } }, 'token_issuer'],
+	'has no token endpoint': [{ discovery: (document) => { delete document.token_endpoint } }, 'provider_violation'],
+	'has a number for its keys': [{ discovery: (document) => { document.jwks_uri = 7 } }, 'provider_violation'],
+	'has a script for a sign-in page': [{ discovery: (document) => { document.authorization_endpoint = 'javascript:alert(1)//' } }, 'provider_violation'],
+	'is HTML': [{ raw: { discovery: (request, response) => response.writeHead(200, { 'Content-Type': 'text/html' }).end('<h1>It works</h1>') } }, 'provider_violation'],
+	'is a redirect': [{ raw: { discovery: (request, response) => response.writeHead(302, { Location: '/jwks' }).end() } }, 'provider_violation'],
+	'is not found': [{ raw: { discovery: json(404, {}) } }, 'provider_unavailable'],
+	'hangs': [{ raw: { discovery: () => {} } }, 'provider_unavailable'],
+}
+
 function json(status, body) {
 	return (request, response) => response.writeHead(status, head).end(JSON.stringify(body))
 }

@@ -111,6 +111,7 @@ function storage(clients) {
 }
 
 export class Upstream {
+	static #asked = new WeakMap()
 	#server
 	#provider
 	#front
@@ -140,7 +141,14 @@ export class Upstream {
 
 	/** A provider of a declaration that asks it. */
 	provider(name, more = {}) {
-		return { name, type: this.manner.type, client_id: CLIENT_ID, client_secret: CLIENT_SECRET, ...this.manner.settings(this), ...more }
+		const provider = { name, type: this.manner.type, client_id: CLIENT_ID, client_secret: CLIENT_SECRET, ...this.manner.settings(this), ...more }
+		Upstream.#asked.set(provider, this)
+		return provider
+	}
+
+	/** Registers all providers of these tenants where they ask. */
+	static trust(gateway, ...tenants) {
+		for (const { name, providers } of tenants) for (const one of providers) Upstream.#asked.get(one).trust(gateway, name, one.name)
 	}
 
 	/** Registers a tenant's provider as this one's client: its callback, and what else RFC 7591 has names for. */
