@@ -61,9 +61,9 @@ export const VENDOR_FAULTS = {
 		'no oid': [without('oid'), 'token_subject'],
 	},
 	google: {
-		'no hd': [without('hd'), 'token_tenant'],
-		'another hd': [claims({ hd: 'evil.example' }), 'token_tenant'],
-		'an hd in a list': [claims({ hd: ['acme.example'] }), 'token_malformed'],
+		'no hd': [without('hd'), 'hosted_domain'],
+		'another hd': [claims({ hd: 'evil.example' }), 'hosted_domain'],
+		'an hd in a list': [claims({ hd: ['acme.example'] }), 'hosted_domain'],
 	},
 	linkedin: {
 		'a token of six minutes ago': [{ claims: (all) => ({ ...all, iat: now() - 400 }) }, 'token_old'],
@@ -77,8 +77,8 @@ export const RESPONSE_FAULTS = {
 	'no ID token': [{ token: (body) => { delete body.id_token } }, 'provider_violation'],
 	'an ID token in a list': [{ token: (body) => { body.id_token = [body.id_token] } }, 'provider_violation'],
 	'a token type of its own': [{ token: (body) => { body.token_type = 'mac' } }, 'provider_violation'],
-	'invalid_client': [{ raw: { token: json(401, { error: 'invalid_client' }) } }, 'provider_refused'],
-	'invalid_grant': [{ raw: { token: json(400, { error: 'invalid_grant' }) } }, 'provider_refused'],
+	'invalid_client': [{ raw: { token: json(401, { error: 'invalid_client' }) } }, 'provider_client'],
+	'invalid_grant': [{ raw: { token: json(400, { error: 'invalid_grant' }) } }, 'provider_code'],
 	'a redirect': [{ raw: { token: (request, response) => response.writeHead(307, { Location: '/elsewhere' }).end() } }, 'provider_violation'],
 	'HTML': [{ raw: { token: (request, response) => response.writeHead(200, { 'Content-Type': 'text/html' }).end('<h1>It works</h1>') } }, 'provider_violation'],
 	'JSON that ends too early': [{ raw: { token: (request, response) => response.writeHead(200, { 'Content-Type': 'application/json' }).end('{"id_token":"') } }, 'provider_violation'],
@@ -87,25 +87,25 @@ export const RESPONSE_FAULTS = {
 const head = { 'Content-Type': 'application/json' }
 /** Where connections suffer: each needs a server of its own, for its breaker opens. */
 export const CONNECTION_FAULTS = {
-	'hangs': (request, response) => { response.on('error', () => {}) },
-	'sends its head and hangs': (request, response) => { response.writeHead(200, head).flushHeaders() },
-	'drips': (request, response) => {
+	'hangs': [(request, response) => { response.on('error', () => {}) }, 'provider_unavailable'],
+	'sends its head and hangs': [(request, response) => { response.writeHead(200, head).flushHeaders() }, 'provider_unavailable'],
+	'drips': [(request, response) => {
 		response.writeHead(200, head)
 		const drip = setInterval(() => response.write(' '), 100)
 		response.on('close', () => clearInterval(drip))
-	},
-	'resets': (request) => { request.socket.resetAndDestroy() },
-	'answers 10 MB': (request, response) => { response.on('error', () => {}).writeHead(200, head).end(' '.repeat(10 << 20)) },
-	'answers 500': (request, response) => { response.writeHead(500, head).end('{}') },
-	'answers 503 in HTML': (request, response) => { response.writeHead(503, { 'Content-Type': 'text/html' }).end('<h1>Busy</h1>') },
-	'speaks no HTTP': (request) => { request.socket.end('SSH-2.0-rig\r\n') },
+	}, 'provider_unavailable'],
+	'resets': [(request) => { request.socket.resetAndDestroy() }, 'provider_unavailable'],
+	'answers 10 MB': [(request, response) => { response.on('error', () => {}).writeHead(200, head).end(' '.repeat(10 << 20)) }, 'provider_violation'],
+	'answers 500': [(request, response) => { response.writeHead(500, head).end('{}') }, 'provider_unavailable'],
+	'answers 503 in HTML': [(request, response) => { response.writeHead(503, { 'Content-Type': 'text/html' }).end('<h1>Busy</h1>') }, 'provider_unavailable'],
+	'speaks no HTTP': [(request) => { request.socket.end('SSH-2.0-rig\r\n') }, 'provider_violation'],
 }
 
 /** Before anybody is sent there. */
 export const DISCOVERY_FAULTS = {
-	'names another issuer': [{ discovery: (document) => ({ ...document, issuer: 'https://evil.example' }) }, 'token_issuer'],
-	'names its issuer with a slash behind it': [{ discovery: (document) => ({ ...document, issuer: `${document.issuer}/` }) }, 'token_issuer'],
-	'names no issuer': [{ discovery: (document) => { delete document.issuer } }, 'token_issuer'],
+	'names another issuer': [{ discovery: (document) => ({ ...document, issuer: 'https://evil.example' }) }, 'provider_violation'],
+	'names its issuer with a slash behind it': [{ discovery: (document) => ({ ...document, issuer: `${document.issuer}/` }) }, 'provider_violation'],
+	'names no issuer': [{ discovery: (document) => { delete document.issuer } }, 'provider_violation'],
 	'has no token endpoint': [{ discovery: (document) => { delete document.token_endpoint } }, 'provider_violation'],
 	'has a number for its keys': [{ discovery: (document) => { document.jwks_uri = 7 } }, 'provider_violation'],
 	'has a script for a sign-in page': [{ discovery: (document) => { document.authorization_endpoint = 'javascript:alert(1)//' } }, 'provider_violation'],

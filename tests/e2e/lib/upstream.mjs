@@ -32,6 +32,7 @@ const ROUTES = { '/.well-known/openid-configuration': 'discovery', '/jwks': 'jwk
 const SCOPES = { openid: ['sub', 'acr', 'amr', 'hd', 'tid', 'oid', 'xms_edov'], profile: ['name', 'given_name', 'family_name', 'preferred_username', 'locale', 'picture'], email: ['email', 'email_verified'], groups: ['groups'] }
 
 const halfHash = (text) => createHash('sha256').update(text).digest().subarray(0, 16).toString('base64url')
+const both = (list = [], one) => [...new Set([...list, one])]
 const leaveOut = (object, ...names) => { for (const name of names) delete object[name] }
 const NO_LOGOUT = ['end_session_endpoint', 'backchannel_logout_supported', 'backchannel_logout_session_supported']
 const NO_ISS = ['authorization_response_iss_parameter_supported']
@@ -156,8 +157,8 @@ export class Upstream {
 		const id = more.client_id ?? CLIENT_ID, issuer = gateway.issuer(tenant)
 		const before = this.#clients.get(id) ?? {}
 		this.#clients.set(id, { client_id: id, client_secret: CLIENT_SECRET, client_name: 'Passerelle', grant_types: ['authorization_code', 'refresh_token'], response_types: ['code'],
-			...this.manner.client, ...before, redirect_uris: [...before.redirect_uris ?? [], `${issuer}/callback/${provider}`],
-			post_logout_redirect_uris: [...before.post_logout_redirect_uris ?? [], `${issuer}/logout/done`], ...more })
+			...this.manner.client, ...before, redirect_uris: both(before.redirect_uris, `${issuer}/callback/${provider}`),
+			post_logout_redirect_uris: both(before.post_logout_redirect_uris, `${issuer}/logout/done`), ...more })
 		if (more.token_endpoint_auth_method === 'none') delete this.#clients.get(id).client_secret
 	}
 
