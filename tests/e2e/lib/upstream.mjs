@@ -23,7 +23,7 @@ const { warn, info } = console
 const quiet = (text) => /oidc-provider (WARNING|NOTICE)/.test(text)
 console.warn = (text, ...more) => { if (!quiet(text)) warn(text, ...more) }
 console.info = (text, ...more) => { if (!quiet(text)) info(text, ...more) }
-const { default: Provider } = await import('oidc-provider')
+const { Provider, interactionPolicy } = await import('oidc-provider')
 
 export const CLIENT_ID = 'passerelle', CLIENT_SECRET = 'upstream-secret-canary-0123456789abcdef0123456789'
 export const DIRECTORY = '11111111-2222-4333-8444-555555555555', OTHER_DIRECTORY = '99999999-2222-4333-8444-555555555555'
@@ -199,6 +199,8 @@ export class Upstream {
 	}
 
 	#configure() {
+		const policy = interactionPolicy.base()
+		policy.add(new interactionPolicy.Prompt({ name: 'select_account', requestable: true }), 0)
 		const cookie = (name) => `${name}_${this.port}` // ports share a host's cookies
 		this.#provider = new Provider(this.issuer, {
 			adapter: storage(this.#clients),
@@ -213,7 +215,7 @@ export class Upstream {
 			features: { devInteractions: { enabled: false }, backchannelLogout: { enabled: true }, claimsParameter: { enabled: true },
 				rpInitiatedLogout: { enabled: true, logoutSource: (ctx, form) => { ctx.body = `<!doctype html><title>Sign out</title>${form}<button name="logout" value="yes" form="op.logoutForm">Yes</button>` } } },
 			ttl: { AccessToken: 600, AuthorizationCode: 60, IdToken: 600, RefreshToken: 86400, Grant: 86400, Session: 86400, Interaction: 600 },
-			interactions: { url: (ctx, interaction) => `/interaction/${interaction.uid}` },
+			interactions: { policy, url: (ctx, interaction) => `/interaction/${interaction.uid}` },
 			fetch: (url, { dispatcher, ...options }) => fetch(url, options), // its own refuses loopback addresses
 			findAccount: (ctx, id) => this.#account(id),
 			loadExistingGrant: (ctx) => this.#grant(ctx),
@@ -272,7 +274,7 @@ export class Upstream {
 		const form = new URLSearchParams(await textOf(request)), person = this.people[form.get('login')]
 		if (form.get('refuse') || !person) return this.#provider.interactionFinished(request, response, { error: 'access_denied', error_description: 'The person said no' })
 		const login = { accountId: person.sub, amr: person.amr ?? ['pwd'], acr: params.acr_values?.split(' ')[0] }
-		return this.#provider.interactionFinished(request, response, { login, consent: {} })
+		return this.#provider.interactionFinished(request, response, { login, consent: {}, select_account: {} })
 	}
 
 	/** Microsoft Graph's getMemberObjects, for who is in too many groups. */
