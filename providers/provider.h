@@ -3,7 +3,7 @@
  * A driver's duties, which the conformance suite (tests/providers/conformance.c) asks of every one:
  *  - an unknown person costs what a known one costs: the same hashes, look-ups and round trips;
  *  - the zero verdict is a violation; `ok` always comes with an identity, and nothing else does;
- *  - nothing is logged; what was checked goes to the `checks` recorder, secrets never do;
+ *  - nothing of a sign-in is logged; what was checked goes to the `checks` recorder, secrets never do;
  *  - time and deadline come as arguments; there is no clock below;
  *  - all network goes through providers/fetch or libldap, with the deadline;
  *  - the subject is the provider's immutable identifier, never a name or an address;
@@ -34,11 +34,12 @@ const char *verdict_name(enum verdict verdict);
 enum capability {
 	CAPABILITY_ASKS_PASSWORD = 1 << 0,
 	CAPABILITY_REDIRECTS = 1 << 1,
-	CAPABILITY_POSTS = 1 << 2, /* answers by a cross-site POST: the flow cookie must be SameSite=None */
+	CAPABILITY_POSTS = 1 << 2, /* its answers may come by POST from another site */
 	CAPABILITY_REFRESHES = 1 << 3,
 	CAPABILITY_LOGS_OUT = 1 << 4,
 	CAPABILITY_PROBES = 1 << 5,
 	CAPABILITY_MAY_BLOCK = 1 << 6, /* runs on a worker, with provider slots */
+	CAPABILITY_REFRESH_BY_KEEP = 1 << 7, /* `refresh` asks with what the sign-in left: a link without it cannot be asked about */
 };
 
 /* What to show, or where to send the browser next. */
@@ -46,6 +47,7 @@ enum step_kind { STEP_NONE = 0, STEP_PASSWORD_FORM, STEP_REDIRECT, STEP_POST_FOR
 struct step {
 	enum step_kind kind;
 	char *url;           /* STEP_REDIRECT, STEP_POST_FORM */
+	bool posts_back;     /* the answer will come as a POST from another site: the flow cookie must be SameSite=None */
 	json_t *fields;      /* STEP_POST_FORM: name -> value */
 };
 void step_clear(struct step *step);

@@ -35,6 +35,19 @@ const char *log_advice(enum reason reason)
 		return "Check that the provider is up and can be reached from this machine.";
 	case REASON_PROVIDER_REFUSED:
 		return "The provider's own log says why.";
+	case REASON_PROVIDER_CODE:
+		return "If it is always so, compare the redirect URI registered there with `provider test`; once in a while it is a page that was reloaded.";
+	case REASON_PROVIDER_CLIENT:
+		return "Run `passerelle provider test`: it shows whether the provider knows us, and what to set on which side.";
+	case REASON_STATE_INVALID:
+		return "An old page or the Back button does this; many from one address are somebody trying.";
+	case REASON_ISS_PARAMETER:
+	case REASON_USERINFO_SUBJECT:
+		return "The provider is misconfigured, or somebody mixed another one's answer in: compare the failed check with `passerelle provider test`.";
+	case REASON_HOSTED_DOMAIN:
+		return "Add the domain to the provider's hosted_domains, if its people may come in.";
+	case REASON_NO_FRESH_LOGIN:
+		return "The application asked for prompt=login or max_age; let these people sign in with another provider, or change the application.";
 	case REASON_PROVIDER_VIOLATION:
 		return "Compare the failed check above with the provider's settings; if they are right, somebody may have forged the answer.";
 	case REASON_TOKEN_MALFORMED:
