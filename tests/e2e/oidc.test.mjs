@@ -60,7 +60,8 @@ function scene({ plain, ec, tls, google, azure, linkedin, spinning, away }, clie
 		mine('linking', { domains: ['acme.example'], users: [{ username: 'owner', email: 'victim@acme.example', email_verified: true, password: PASSWORDS.alice },
 			{ username: 'squatter', email: 'bea@acme.example', password: PASSWORDS.bruno }],
 			providers: [plain.provider('own', { domains: ['acme.example'], link_by_verified_email: true }), ec.provider('foreign', { link_by_verified_email: true }), linkedin.provider('linkedin'),
-				plain.provider('mixing', { domains: ['acme.example'], link_by_verified_email: true, userinfo: true })] }),
+				plain.provider('mixing', { domains: ['acme.example'], link_by_verified_email: true, userinfo: true }),
+				plain.provider('renaming', { domains: ['acme.example'], link_by_verified_email: true, claims: { email: 'preferred_username' } })] }),
 		mine('leaving', { providers: [plain.provider('partner', { end_session: true })] }),
 	]
 }
@@ -376,6 +377,10 @@ describe('five stories of accounts taken before their owner came (ID-4)', () => 
 		upstreams.plain.people.load0.email = 'victim@acme.example'
 		upstreams.plain.fault = { claims: (claims) => { delete claims.email_verified }, userinfo: (claims) => ({ ...claims, email: 'load0@partner.example', email_verified: true }) }
 		assert.notEqual(await ofVictim('mixing', 'load0'), await local('owner', PASSWORDS.alice))
+	})
+	test('an address that is mapped from a name is not proved by what is said of another', async () => {
+		upstreams.plain.people.load1.preferred_username = 'victim@acme.example'
+		assert.notEqual(await ofVictim('renaming', 'load1'), await local('owner', PASSWORDS.alice))
 	})
 	test('a provider that verifies nothing, says so, or says it in a string, links nothing', async () => {
 		const owner = await local('owner', PASSWORDS.alice)
