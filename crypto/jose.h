@@ -52,5 +52,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(jws_t, jws_free)
 const char *jws_key_id(const struct jws *jws);  /* NULL when absent */
 const char *jws_type(const struct jws *jws);    /* NULL when absent */
 enum jose_algorithm jws_algorithm(const struct jws *jws);
+/* What the payload says of itself, where it is a JSON object; else NULL. Nobody has vouched for it: only for finding whose keys to ask. Caller owns. */
+json_t *jws_claimed(const struct jws *jws);
 /* Checks algorithm and signature, then parses the payload as a JSON object. NULL with *error (ERROR_INVALID_TOKEN) otherwise. Caller owns. */
 json_t *jws_verify(const struct jws *jws, const struct jose_key *key, GError **error);

@@ -162,18 +162,22 @@ bool jws_holds(const struct jws *jws, const struct jose_key *key, GError **error
 	return true;
 }
 
-json_t *jws_verify(const struct jws *jws, const struct jose_key *key, GError **error)
+json_t *jws_claimed(const struct jws *jws)
 {
-	if (!jws_holds(jws, key, error))
-		return NULL;
 	uint8_t payload[JOSE_COMPACT_MAX];
 	size_t length = 0;
 	g_autoptr(json_t) claims = NULL;
 	if (base64url_decode(jws->text + jws->payload_at, jws->payload_length, payload, sizeof payload, &length))
 		claims = json_parse((const char *)payload, length, sizeof payload, NULL);
-	if (!json_is_object(claims)) {
-		fail(error, ERROR_INVALID_TOKEN, "JWS payload is not a JSON object");
+	return json_is_object(claims) ? g_steal_pointer(&claims) : NULL;
+}
+
+json_t *jws_verify(const struct jws *jws, const struct jose_key *key, GError **error)
+{
+	if (!jws_holds(jws, key, error))
 		return NULL;
-	}
-	return g_steal_pointer(&claims);
+	json_t *claims = jws_claimed(jws);
+	if (!claims)
+		fail(error, ERROR_INVALID_TOKEN, "JWS payload is not a JSON object");
+	return claims;
 }

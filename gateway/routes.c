@@ -43,7 +43,7 @@ static const struct route {
 	{ "/jwks", TENANT, METHOD_GET, PUBLIC | ANY_ORIGIN, CALL_JSON, NULL, jwks_endpoint },
 	{ "/authorize", TENANT, METHOD_GET | METHOD_POST, BROWSER, CALL_PAGE, on_worker, authorize_endpoint },
 	{ "/token", TENANT, METHOD_POST, CLIENT | ANY_ORIGIN, CALL_JSON, token_plan, token_endpoint },
-	{ "/introspect", TENANT, METHOD_POST, CLIENT, CALL_JSON, NULL, introspect_endpoint },
+	{ "/introspect", TENANT, METHOD_POST, CLIENT, CALL_JSON, introspect_plan, introspect_endpoint },
 	{ "/revoke", TENANT, METHOD_POST, CLIENT | ANY_ORIGIN, CALL_JSON, on_worker, revoke_endpoint },
 	{ "/userinfo", TENANT, METHOD_GET | METHOD_POST, BEARER | ANY_ORIGIN, CALL_JSON, NULL, userinfo_endpoint },
 	{ "/login", TENANT, METHOD_GET | METHOD_POST, BROWSER, CALL_PAGE, on_worker, signin_endpoint },

@@ -9,6 +9,7 @@
 #include "providers/oidc_internal.h"
 
 #include "base/encoding.h"
+#include "crypto/digest.h"
 #include "crypto/random.h"
 #include "policies/scope.h"
 

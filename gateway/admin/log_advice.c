@@ -96,6 +96,10 @@ const char *log_advice(enum reason reason)
 		return "Check the client_id and the issuer the application was given; `passerelle client list` shows what there is.";
 	case REASON_CLIENT_SECRET_WRONG:
 		return "Check the application's secret; `passerelle client rotate-secret ID` makes a new one.";
+	case REASON_CLIENT_ASSERTION_WRONG:
+		return "The failed check above says what is wrong with it; compare the application's key with the client's jwks, and both clocks.";
+	case REASON_CLIENT_ASSERTION_REPLAYED:
+		return "The application sent one assertion twice, or somebody took a copy: each needs a jti of its own.";
 	case REASON_CLIENT_METHOD_WRONG:
 		return "Set token_endpoint_auth_method to what the application does, or the application to what is declared.";
 	case REASON_CLIENT_AUTH_MISSING:
@@ -121,6 +125,8 @@ const char *log_advice(enum reason reason)
 	case REASON_LOGIN_REQUIRED:
 	case REASON_CONSENT_REQUIRED:
 		return "Nothing: the application asks again without prompt=none.";
+	case REASON_ACR_UNMET:
+		return "The application's acr_values or claims must ask for a class that discovery lists.";
 	case REASON_CODE_UNKNOWN:
 	case REASON_CODE_EXPIRED:
 		return "The person starts again; if it happens often, the application redeems codes too late or twice.";

@@ -8,6 +8,7 @@
 #include "gateway/call/entitlement.h"
 #include "gateway/call/browser.h"
 #include "gateway/login/steps.h"
+#include "policies/acr.h"
 #include "policies/next.h"
 #include "policies/redirect.h"
 #include "policies/scope.h"
@@ -27,6 +28,16 @@ void login_clear(struct login *login)
 const char *flow_parameter(const struct login *login, const char *name)
 {
 	return json_string_at(login->flow.request, name);
+}
+
+struct page_frame login_frame(const struct login *login)
+{
+	struct call *call = login->call;
+	struct page_frame frame = call_frame(call);
+	const char *asked = flow_parameter(login, "ui_locales");
+	if (asked)
+		frame.language = page_language(asked, request_header(call->request, "Accept-Language", NULL), call->tenant->locale);
+	return frame;
 }
 
 /* --- starting and loading --- */
@@ -196,6 +207,12 @@ static bool name_differs(const struct login *login)
 	return named && strcmp(named, login->account.id) != 0;
 }
 
+static bool acr_is_unmet(const struct login *login)
+{
+	const json_t *request = login->flow.request;
+	return json_is_true(json_object_get(request, "acr_essential")) && !acr_choose(login->session.acr, json_object_get(request, "acr_values"));
+}
+
 static bool find_facts(struct login *login, struct next_facts *facts, GError **error)
 {
 	const char *prompt = flow_parameter(login, "prompt");
@@ -212,6 +229,7 @@ static bool find_facts(struct login *login, struct next_facts *facts, GError **e
 	facts->auth_time_s = login->session.auth_time_ms / 1000;
 	facts->hinted_account_differs = hint_differs(login);
 	facts->named_account_differs = name_differs(login);
+	facts->acr_unmet = acr_is_unmet(login);
 	facts->account_may_use_client = !login->client || entitlement(&login->account, login->client) == REASON_OK;
 	enum found remembered = facts->consent_explicit && !facts->consent_given && !facts->prompt_consent ? consent_remembered(login, error) : MISSING;
 	facts->consent_given = facts->consent_given || remembered == FOUND;
@@ -238,6 +256,8 @@ static void show_signin(struct login *login)
 
 static enum error_code refusal_code(enum reason reason)
 {
+	if (reason == REASON_ACR_UNMET)
+		return ERROR_UNMET_AUTHENTICATION;
 	return reason == REASON_LOGIN_REQUIRED ? ERROR_LOGIN_REQUIRED : reason == REASON_CONSENT_REQUIRED ? ERROR_CONSENT_REQUIRED : ERROR_ACCESS_DENIED;
 }
 

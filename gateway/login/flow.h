@@ -47,11 +47,17 @@ char *flow_form_token(const struct login *login, const char *step);
 /* Whether the posted form carries it. False: the reply is an error. */
 bool flow_form_proved(struct login *login, const char *step);
 
+/* What every page of a flow shares; the request's ui_locales choose the language. */
+struct page_frame login_frame(const struct login *login);
 /* Parameters of the request as stored. NULL when absent. */
 const char *flow_parameter(const struct login *login, const char *name);
 /* The origin (or private-use scheme) where the flow ends, for form-action. Caller frees; NULL without a client. */
 char *flow_end_origin(const struct login *login);
 /* An address of ours that goes on with this flow: /login?flow=…. Caller frees. */
 char *flow_url(const struct login *login, const char *path);
-/* Redirects to the application with these parameters plus state and iss (RFC 9207); NULL-closed name, value pairs. */
-void flow_redirect(struct login *login, ...) G_GNUC_NULL_TERMINATED;
+/* Answers the application: a code, or an error; state and iss (RFC 9207) are added. By redirect, or with response_mode=form_post by a page that posts. */
+struct flow_answer {
+	const char *code;
+	const char *error, *error_description;
+};
+void flow_answer(struct login *login, const struct flow_answer *answer);

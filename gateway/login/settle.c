@@ -10,8 +10,7 @@
 #include "gateway/call/cookies.h"
 #include "gateway/call/browser.h"
 #include "policies/account.h"
-
-#define ACR_PASSWORD "urn:passerelle:acr:pwd"
+#include "policies/acr.h"
 
 void attempt_clear(struct attempt *attempt)
 {

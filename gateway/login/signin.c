@@ -18,12 +18,9 @@ void signin_show(struct login *login, const char *problem, const char *username)
 {
 	struct call *call = login->call;
 	g_autofree char *token = flow_form_token(login, STEP_SIGN_IN), *action = flow_url(login, "/login"), *origin = flow_end_origin(login);
-	struct page_sign_in facts = { .frame = call_frame(call), .action = action, .form_token = token, .username = username, .problem = problem,
+	struct page_sign_in facts = { .frame = login_frame(login), .action = action, .form_token = token, .username = username, .problem = problem,
 		.client_name = login->client ? login->client->client_name : NULL,
 		.may_cancel = login->client != NULL };
-	const char *asked = flow_parameter(login, "ui_locales");
-	if (asked)
-		facts.frame.language = page_language(asked, request_header(call->request, "Accept-Language", NULL), call->tenant->locale);
 	bool busy = g_strcmp0(problem, "busy") == 0;
 	if (busy)
 		reply_header(call->reply, "Retry-After", "1");

@@ -80,6 +80,15 @@ char *page_signed_out(const struct page_frame *frame, const char *return_url)
 	return rendering_end(&out);
 }
 
+char *page_form_post(const struct page_form_post *facts)
+{
+	struct rendering out;
+
+	rendering_begin(&out, facts->frame.language);
+	template_form_post(&out, facts);
+	return rendering_end(&out);
+}
+
 char *page_account(const struct page_account *facts)
 {
 	struct rendering out;

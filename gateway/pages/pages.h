@@ -10,6 +10,8 @@ const char *page_language(const char *ui_locales, const char *accept_language, c
 /* The Content-Security-Policy for our pages: default-src 'none', the style sheet by its hash, frame-ancestors 'none', form-action 'self' and, when
  * not NULL, one further origin where the form's redirect ends (Chromium applies form-action to redirects). Caller frees. */
 char *page_security_policy(const char *form_action_origin);
+/* The same for page_form_post: its one fixed script, known by its hash, may run. */
+char *page_form_post_policy(const char *form_action_origin);
 
 struct page_frame {
 	const char *language;
@@ -47,6 +49,15 @@ struct page_sign_out {
 char *page_sign_out(const struct page_sign_out *facts);
 /* After signing out; return_url may be NULL. */
 char *page_signed_out(const struct page_frame *frame, const char *return_url);
+
+/* The answer to an authorization request on its way to the application (OAuth 2.0 Form Post Response Mode). It sends itself; without JavaScript, by its button. */
+struct page_form_post {
+	struct page_frame frame;
+	const char *action;       /* the redirect URI, http or https */
+	const char *client_name;
+	const char *code, *error, *error_description, *state, *iss; /* NULL: not sent */
+};
+char *page_form_post(const struct page_form_post *facts);
 
 struct page_account {
 	struct page_frame frame;

@@ -23,6 +23,8 @@ extern const size_t message_count;
 /* The style sheet, and its source expression for the Content-Security-Policy: 'sha256-…'. */
 extern const char style_sheet[];
 extern const char style_source[];
+/* The same of the script that sends a form_post page's form. */
+extern const char submit_source[];
 
 /* A language's name ("fr", "fr-CA", anything, NULL) as one we have. */
 enum language language_named(const char *name);

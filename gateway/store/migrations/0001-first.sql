@@ -73,7 +73,7 @@ CREATE TABLE link (
 ) {table};
 CREATE INDEX link_account ON link (tenant, account, provider);
 
--- What may be used once: a foreign assertion, a logout token. Under the digest of its name, until nobody would take it any more.
+-- What may be used once: a client's or a foreign assertion, a logout token. Under the digest of its name, until nobody would take it any more.
 CREATE TABLE used_once (
 	tenant TEXT NOT NULL,
 	digest {bytes} NOT NULL,
@@ -189,6 +189,7 @@ CREATE TABLE grants (
 	created_ms {int} NOT NULL,
 	revoked_ms {int} NOT NULL,
 	absolute_expires_ms {int} NOT NULL,
+	claims TEXT,
 	expires_ms {int} NOT NULL,
 	PRIMARY KEY (tenant, grant_id)
 ) {table};

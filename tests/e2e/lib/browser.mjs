@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { ask } from './raw.mjs'
 
-const unescape = (text) => text.replaceAll('&quot;', '"').replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&#39;', "'").replaceAll('&#x27;', "'").replaceAll('&amp;', '&')
+const unescape = (text) => text.replaceAll('&quot;', '"').replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&#39;', "'").replaceAll('&#x27;', "'").replaceAll('&#96;', '`').replaceAll('&amp;', '&')
 const attribute = (tag, name) => {
 	const found = tag.match(new RegExp(`\\s${name}="([^"]*)"`))?.[1]
 	return found === undefined ? undefined : unescape(found)
