@@ -87,7 +87,7 @@ describe('an ID token with', () => {
 		partner.rotate({ alg: 'ES256' })
 		partner.keys[0] = { ...key, jwk: { ...key.jwk, alg: undefined } }
 		try {
-			await assertTurnedAway(await attempt('partner'), 'token_key_unknown')
+			await assertTurnedAway(await attempt('partner'), 'token_algorithm')
 		} finally {
 			partner.keys.shift()
 		}

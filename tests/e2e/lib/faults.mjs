@@ -34,11 +34,12 @@ export const TOKEN_FAULTS = {
 	'a sub of 300 bytes': [claims({ sub: 's'.repeat(300) }), 'token_subject'],
 	'a sub that is a number': [claims({ sub: 7 }), 'token_subject'],
 	'the at_hash of another access token': [claims({ at_hash: 'AAAAAAAAAAAAAAAAAAAAAA' }), 'token_at_hash'],
-	'alg none': [{ jws: (head, all) => sign({ ...head, alg: 'none' }, all, null, 'none') }, 'token_algorithm'],
+	'alg none': [{ jws: (head, all) => sign({ ...head, alg: 'none' }, all, null, 'none') }, 'token_malformed'],
+	'alg none and a signature': [{ jws: (head, all, { keys: [key] }) => sign({ ...head, alg: 'none' }, all, key.key, key.alg) }, 'token_algorithm'],
 	'alg NONE and a signature': [{ jws: (head, all, { keys: [key] }) => sign({ ...head, alg: 'NONE' }, all, key.key, key.alg) }, 'token_algorithm'],
 	'HS256 with the public key as the secret': [{ jws: (head, all, { keys: [key] }) => sign({ ...head, alg: 'HS256' }, all, key.pem, 'HS256') }, 'token_algorithm'],
 	'a signature with one letter changed': [{ jws: (head, all, { keys: [key] }) => broken(sign(head, all, key.key, key.alg)) }, 'token_signature'],
-	'no signature': [{ jws: (head, all, { keys: [key] }) => sign(head, all, key.key, key.alg).replace(/[^.]*$/, '') }, 'token_signature'],
+	'no signature': [{ jws: (head, all, { keys: [key] }) => sign(head, all, key.key, key.alg).replace(/[^.]*$/, '') }, 'token_malformed'],
 	'a foreign key under a known kid': [{ jws: (head, all) => sign(head, all, newKey().key) }, 'token_signature'],
 	'a crit that nobody knows': [header({ crit: ['x-rig'], 'x-rig': 1 }), 'token_type'],
 	'sub twice': [worded(text, twice('sub', 'somebody')), 'token_malformed'],
@@ -46,7 +47,7 @@ export const TOKEN_FAULTS = {
 	'a jku': [header({ jku: 'https://evil.example/jwks' }), 'token_type'],
 	'a jwk': [{ header: (head) => ({ ...head, jwk: newKey('ES256').jwk }) }, 'token_type'],
 	'an x5c': [header({ x5c: ['MIIB'] }), 'token_type'],
-	'200 KB': [claims({ padding: 'p'.repeat(200_000) }), 'token_malformed'],
+	'200 KB': [claims({ padding: 'p'.repeat(150_000) }), 'token_malformed'],
 	'four parts': [{ jws: (head, all, { keys: [key] }) => `${sign(head, all, key.key, key.alg)}.x` }, 'token_malformed'],
 }
 
@@ -111,7 +112,7 @@ export const DISCOVERY_FAULTS = {
 	'has a script for a sign-in page': [{ discovery: (document) => { document.authorization_endpoint = 'javascript:alert(1)//' } }, 'provider_violation'],
 	'is HTML': [{ raw: { discovery: (request, response) => response.writeHead(200, { 'Content-Type': 'text/html' }).end('<h1>It works</h1>') } }, 'provider_violation'],
 	'is a redirect': [{ raw: { discovery: (request, response) => response.writeHead(302, { Location: '/jwks' }).end() } }, 'provider_violation'],
-	'is not found': [{ raw: { discovery: json(404, {}) } }, 'provider_unavailable'],
+	'is not found': [{ raw: { discovery: json(404, {}) } }, 'provider_violation'],
 	'hangs': [{ raw: { discovery: () => {} } }, 'provider_unavailable'],
 }
 

@@ -124,7 +124,7 @@ export class Upstream {
 	/** `people`: { name that is typed at its sign-in page: { sub, …claims } }. `tls`: https, with a certificate authority of its own. */
 	static async start({ manner = 'plain', people, tls = false, host = '127.0.0.1', alg = 'RS256' }) {
 		const upstream = new Upstream()
-		Object.assign(upstream, { mannerName: manner, manner: MANNERS[manner], people, host, keys: [newKey(alg)], folder: mkdtempSync(join(tmpdir(), 'passerelle-upstream-')) })
+		Object.assign(upstream, { mannerName: manner, manner: MANNERS[manner], people, host, alg, keys: [newKey(alg)], folder: mkdtempSync(join(tmpdir(), 'passerelle-upstream-')) })
 		const serve = (request, response) => upstream.#serve(request, response)
 		upstream.#server = tls ? createTlsServer(upstream.#certificate(), serve) : createServer(serve)
 		upstream.#server.listen(0, '127.0.0.1')
@@ -157,7 +157,7 @@ export class Upstream {
 		const id = more.client_id ?? CLIENT_ID, issuer = gateway.issuer(tenant)
 		const before = this.#clients.get(id) ?? {}
 		this.#clients.set(id, { client_id: id, client_secret: CLIENT_SECRET, client_name: 'Passerelle', grant_types: ['authorization_code', 'refresh_token'], response_types: ['code'],
-			...this.manner.client, ...before, redirect_uris: both(before.redirect_uris, `${issuer}/callback/${provider}`),
+			id_token_signed_response_alg: this.alg, ...this.manner.client, ...before, redirect_uris: both(before.redirect_uris, `${issuer}/callback/${provider}`),
 			post_logout_redirect_uris: both(before.post_logout_redirect_uris, `${issuer}/logout/done`), ...more })
 		if (more.token_endpoint_auth_method === 'none') delete this.#clients.get(id).client_secret
 	}
