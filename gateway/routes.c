@@ -47,6 +47,7 @@ static const struct route {
 	{ "/revoke", TENANT, METHOD_POST, CLIENT | ANY_ORIGIN, CALL_JSON, on_worker, revoke_endpoint },
 	{ "/userinfo", TENANT, METHOD_GET | METHOD_POST, BEARER | ANY_ORIGIN, CALL_JSON, NULL, userinfo_endpoint },
 	{ "/login", TENANT, METHOD_GET | METHOD_POST, BROWSER, CALL_PAGE, on_worker, signin_endpoint },
+	{ "/password", TENANT, METHOD_GET | METHOD_POST, BROWSER, CALL_PAGE, on_worker, change_password_endpoint },
 	{ "/consent", TENANT, METHOD_GET | METHOD_POST, BROWSER, CALL_PAGE, on_worker, consent_endpoint },
 	{ "/logout", TENANT, METHOD_GET | METHOD_POST, BROWSER, CALL_PAGE, on_worker, logout_endpoint },
 	{ "/logout/done", TENANT, METHOD_GET, PUBLIC, CALL_PAGE, NULL, logout_done_endpoint },

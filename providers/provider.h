@@ -123,6 +123,9 @@ struct provider_answer {
 	char *replacement_hash;       /* local: a new stored hash to keep, NULL: none */
 	char account[27];             /* local: the account the name led to, for the log, whatever the verdict; "" otherwise */
 	enum reason reason;           /* finer than the verdict, REASON_UNDECIDED: derive it from the verdict */
+	bool password_changed;        /* change_password: it was, whatever the verdict on signing in with the new one */
+	bool in_grace;                /* with VERDICT_OK: the password has expired, and this was one of the last sign-ins with it … */
+	unsigned grace_left;          /* … of which so many remain */
 };
 void provider_answer_clear(struct provider_answer *answer);
 typedef struct provider_answer provider_answer_t;
@@ -151,12 +154,16 @@ struct provider_driver {
 	void (*close)(void *state);
 	void (*begin)(void *state, const struct provider_begin *input, struct provider_answer *answer);
 	void (*complete)(void *state, const struct provider_complete *input, struct provider_answer *answer);
-	/* Optional. `keep` is the link's refresh_keep, NULL: none. */
+	/* Optional. Is the person of that subject still there? MORE, without a step: only the person could be asked. `keep` is the link's refresh_keep, NULL: none. */
 	void (*refresh)(void *state, const char *subject, const struct secret *keep, int64_t now_ms, int64_t deadline_ms, struct provider_answer *answer);
 	/* The step that signs the person out upstream, back to `return_url` with `state` where the upstream can: VERDICT_MORE, or VERDICT_OK: there is nothing to do. */
 	void (*logout)(void *state, const struct provider_logout *input, struct provider_answer *answer);
 	/* A logout that the upstream told us of (OpenID Connect Back-Channel Logout 1.0): *ret says whom it is about. */
 	enum verdict (*logout_notice)(void *state, const struct provider_complete *input, struct logout_notice *ret);
+	/* Replaces the password of whoever signs in with `username` and `password` by `new_password` (each once in the reply), then signs in with the new one: an
+	 * answer as complete's. The same duties, and two more: nothing is changed unless the old password was found right in this call, also where it has
+	 * expired, and neither password goes anywhere without TLS but to this machine. Only where the settings say password_change: true. */
+	void (*change_password)(void *state, const struct provider_complete *input, struct provider_answer *answer);
 	void (*probe)(void *state, const struct form *input, struct checks *checks, int64_t deadline_ms);
 };
 

@@ -26,13 +26,24 @@ const char *log_advice(enum reason reason)
 	case REASON_LOCKED_UPSTREAM:
 		return "The directory locked the account: unlock it there, or wait.";
 	case REASON_PASSWORD_EXPIRED:
-		return "The password must be changed at the provider.";
+		return "The password must be changed at the provider, or here where its `password_change` allows it.";
+	case REASON_PASSWORD_TOO_SHORT:
+	case REASON_PASSWORD_REUSED:
+	case REASON_PASSWORD_TOO_YOUNG:
+	case REASON_PASSWORD_REJECTED:
+		return "The person chooses another one; the rules are the directory's.";
+	case REASON_PASSWORD_NOT_REPEATED:
+		return "The person types it again.";
+	case REASON_PASSWORD_FIXED:
+		return "Let people, or for expired passwords the service account, change passwords in the directory: see docs/directories.md.";
 	case REASON_PASSWORD_UNUSABLE:
 		return "`passerelle user passwd NAME` replaces the stored hash.";
 	case REASON_PROVIDER_UNKNOWN:
 		return "Check the provider's name and whether it is enabled in the declaration.";
 	case REASON_PROVIDER_UNAVAILABLE:
 		return "Check that the provider is up and can be reached from this machine.";
+	case REASON_PROVIDER_UNASKED:
+		return "Give the provider a service account (`bind_dn`), and refreshes can ask it.";
 	case REASON_PROVIDER_REFUSED:
 		return "The provider's own log says why.";
 	case REASON_PROVIDER_CODE:

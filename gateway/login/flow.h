@@ -26,7 +26,7 @@ typedef struct login login_t;
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(login_t, login_clear)
 
 /* Where the hub is called from: which page may be shown here, and which needs a redirect first. */
-enum login_place { PLACE_AUTHORIZE, PLACE_SIGN_IN, PLACE_CONSENT };
+enum login_place { PLACE_AUTHORIZE, PLACE_SIGN_IN, PLACE_CHANGE_PASSWORD, PLACE_CONSENT };
 
 /* Loads the flow that the request names, its client and the browser's session. False: the reply says what is wrong, the log too. */
 bool login_load(struct login *login, struct call *call);

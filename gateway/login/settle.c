@@ -65,7 +65,7 @@ static bool find_account(struct unit *unit, struct settling *settling, GError **
 	const struct source *source = settling->attempt->source;
 	if (source->driver == provider_driver_named("local"))
 		return find_own_account(unit, settling, error);
-	return provision(unit, call->tenant, source, settling->answer->identity, request_time_ms(call->request), &settling->account, &settling->reason, error);
+	return provision(unit, call->tenant, source, settling->answer, request_time_ms(call->request), &settling->account, &settling->reason, error);
 }
 
 static void fill_session(struct settling *settling)
@@ -87,7 +87,7 @@ static void choose_session(struct settling *settling)
 {
 	const struct session *before = &settling->login->session;
 	fill_session(settling);
-	settling->renewed = settling->login->has_session && strcmp(before->account, settling->account.id) == 0;
+	settling->renewed = settling->login->has_session && strcmp(before->account, settling->account.id) == 0 && !settling->answer->password_changed;
 	if (!settling->renewed) {
 		random_identifier(settling->session.id);
 		return;
@@ -121,6 +121,18 @@ static bool claim_flow(struct unit *unit, struct settling *settling, GError **er
 	return found != BROKEN;
 }
 
+/* A changed password ends what was opened with the old one (CONTRACT section 5), and makes every device a stranger. The stored hash, of an account that has one
+ * here too, stays. */
+static bool end_what_was(struct unit *unit, struct settling *settling, GError **error)
+{
+	const char *tenant = settling->login->call->tenant->id;
+	int64_t now_ms = request_time_ms(settling->login->call->request);
+	g_autofree char *stored = NULL;
+	settling->account.credentials_changed_ms = now_ms;
+	return credential_find(unit, tenant, settling->account.id, &stored, error) != BROKEN
+		&& credential_set(unit, tenant, settling->account.id, stored, now_ms, error);
+}
+
 static bool write_success(struct unit *unit, struct settling *settling, GError **error)
 {
 	struct call *call = settling->login->call;
@@ -128,16 +140,18 @@ static bool write_success(struct unit *unit, struct settling *settling, GError *
 	choose_session(settling);
 	if (!claim_flow(unit, settling, error) || settling->reason != REASON_OK)
 		return settling->reason == REASON_FLOW_EXPIRED;
+	if (settling->answer->password_changed && !end_what_was(unit, settling, error))
+		return false;
 	if (replacement && was && !credential_rehash(unit, call->tenant->id, settling->account.id, was, replacement, error))
 		return false;
 	return buckets_forgive(unit, call, &settling->attempt->buckets, error) && write_session(unit, settling, error);
 }
 
-static bool write_record(struct unit *unit, struct settling *settling, GError **error)
+static bool write_record(struct unit *unit, struct settling *settling, enum audit_event event, enum reason reason, GError **error)
 {
 	struct call *call = settling->login->call;
 	g_autoptr(json_t) detail = NULL;
-	struct audit_facts facts = call_facts(call, EVENT_LOGIN, settling->reason, &detail);
+	struct audit_facts facts = call_facts(call, event, reason, &detail);
 	facts.username = settling->attempt->username;
 	facts.account = settling->attempt->account.id[0] ? settling->attempt->account.id : NULL;
 	facts.provider = settling->attempt->source ? settling->attempt->source->name : NULL;
@@ -151,10 +165,29 @@ static bool write_record(struct unit *unit, struct settling *settling, GError **
 	return audit_append(unit, call->gateway->store, call->tenant, &facts, facts.account != NULL, error);
 }
 
-/* Nobody looked at the password: neither the throttle shut it out, nor was a hash slot or the provider there. */
+/* A change of the password and the sign-in that follows it are two records: the one may have come about and the other not. */
+static bool write_records(struct unit *unit, struct settling *settling, GError **error)
+{
+	bool changed = settling->answer->password_changed;
+	enum audit_event event = settling->attempt->event;
+	if (event == EVENT_LOGIN)
+		return write_record(unit, settling, EVENT_LOGIN, settling->reason, error);
+	return write_record(unit, settling, event, changed ? REASON_OK : settling->reason, error)
+		&& (!changed || write_record(unit, settling, EVENT_LOGIN, settling->reason, error));
+}
+
+/* The password was right, and has expired, or it was the new one that did not please: no guess, so no failure to sign in. */
+static bool is_no_guess(enum reason reason)
+{
+	return reason == REASON_PASSWORD_EXPIRED || reason == REASON_PASSWORD_TOO_SHORT || reason == REASON_PASSWORD_REUSED || reason == REASON_PASSWORD_TOO_YOUNG
+		|| reason == REASON_PASSWORD_REJECTED || reason == REASON_PASSWORD_FIXED;
+}
+
+/* Nobody looked at the password: neither the throttle shut it out, nor was a hash slot or the provider there; or it was right. */
 static bool no_verdict(const struct settling *settling)
 {
-	return settling->attempt->throttled == REASON_OK && (settling->reason == REASON_BUSY || settling->reason == REASON_PROVIDER_UNAVAILABLE);
+	return settling->attempt->throttled == REASON_OK
+		&& (settling->reason == REASON_BUSY || settling->reason == REASON_PROVIDER_UNAVAILABLE || is_no_guess(settling->reason));
 }
 
 static bool count_outcome(struct unit *unit, struct settling *settling, GError **error)
@@ -176,7 +209,7 @@ static bool settle_in_unit(struct unit *unit, void *data, GError **error)
 		return false;
 	if (!count_outcome(unit, settling, error))
 		return false;
-	return write_record(unit, settling, error);
+	return write_records(unit, settling, error);
 }
 
 /* What the transaction wrote becomes the login's, and the browser's. */

@@ -6,7 +6,11 @@
 #include "policies/source.h"
 #include "providers/provider.h"
 
+/* One attempt: at signing in, or at changing a password, which ends with signing in. */
 struct attempt {
+	enum audit_event event;      /* LOGIN, or PASSWORD_CHANGE */
+	void (*ask)(struct call *call, struct attempt *attempt, struct provider_answer *answer);
+	void (*show)(struct login *login, const struct attempt *attempt, enum reason reason); /* how it ended; not where the store or the flow is at fault */
 	const char *username;        /* as typed */
 	char *login_key;             /* NULL: cannot be a name */
 	struct account account;        /* the account the name leads to, its id "" for none */
@@ -17,6 +21,8 @@ struct attempt {
 	struct buckets buckets;
 	bool admitted;               /* holds room for a hash */
 	enum reason throttled;       /* REASON_OK: the password counts */
+	bool in_grace;               /* signed in with a password that has expired … */
+	unsigned grace_left;         /* … and may do so as often again */
 };
 void attempt_clear(struct attempt *attempt);
 

@@ -144,16 +144,24 @@ static const char *problem_of(enum reason reason)
 	return reason == REASON_PASSWORD_EXPIRED ? "expired" : "wrong";
 }
 
-static void answer_sign_in(struct login *login, const struct attempt *attempt, enum reason reason, GError *error)
+static void show_sign_in(struct login *login, const struct attempt *attempt, enum reason reason)
+{
+	if ((reason == REASON_PASSWORD_EXPIRED || attempt->in_grace) && change_password_offer(login, attempt))
+		return;
+	if (reason == REASON_OK)
+		flow_continue(login, PLACE_SIGN_IN);
+	else
+		signin_show(login, problem_of(reason), attempt->username);
+}
+
+static void answer_attempt(struct login *login, const struct attempt *attempt, enum reason reason, GError *error)
 {
 	if (reason == REASON_STORE_BROKEN)
 		call_fail_error(login->call, error);
-	else if (reason == REASON_OK)
-		flow_continue(login, PLACE_SIGN_IN);
 	else if (reason == REASON_FLOW_EXPIRED)
 		call_fail_page(login->call, ERROR_FLOW_EXPIRED, NULL);
 	else
-		signin_show(login, problem_of(reason), attempt->username);
+		attempt->show(login, attempt, reason);
 }
 
 /* Counted, asked, settled. */
@@ -166,15 +174,17 @@ static void attempt_sign_in(struct login *login, struct attempt *attempt)
 	attempt->throttled = buckets_count(call, &attempt->buckets, &error);
 	if (!error) {
 		call_check(call, "throttle", reason_name(attempt->throttled), "not locked", attempt->throttled == REASON_OK);
-		ask_sources(call, attempt, &answer);
+		attempt->ask(call, attempt, &answer);
 		reason = login_settle(login, attempt, &answer, &error);
+		attempt->in_grace = reason == REASON_OK && answer.in_grace;
+		attempt->grace_left = answer.grace_left;
 	}
 	provider_answer_clear(&answer);
-	answer_sign_in(login, attempt, reason, error);
+	answer_attempt(login, attempt, reason, error);
 }
 
 /* Finds whom the name means and which buckets that is; an address that is locked is turned away unread. */
-static void receive_attempt(struct login *login, struct attempt *attempt)
+void attempt_receive(struct login *login, struct attempt *attempt)
 {
 	struct call *call = login->call;
 	GError *error = NULL;
@@ -215,7 +225,7 @@ static void make_attempt(struct login *login, struct attempt *attempt)
 	else if (!enter_hasher(call, attempt))
 		turn_away_busy(login, attempt);
 	else
-		receive_attempt(login, attempt);
+		attempt_receive(login, attempt);
 	leave_hasher(call, attempt);
 	attempt_clear(attempt);
 }
@@ -224,7 +234,7 @@ static void post_sign_in(struct login *login)
 {
 	const struct form *form = request_form(login->call->request);
 	const char *username = form_get(form, "username");
-	struct attempt attempt = { .username = username ? username : "" };
+	struct attempt attempt = { .event = EVENT_LOGIN, .ask = ask_sources, .show = show_sign_in, .username = username ? username : "" };
 	if (!flow_form_proved(login, STEP_SIGN_IN))
 		return;
 	if (form_value(form, "cancel"))

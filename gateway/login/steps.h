@@ -4,6 +4,11 @@
 
 /* The sign-in page; `problem` as page_sign_in's, NULL the first time. */
 void signin_show(struct login *login, const char *problem, const char *username);
+struct attempt;
+/* Counts the attempt, asks by attempt->ask, settles and answers. Its source list or what `ask` needs is filled in. */
+void attempt_receive(struct login *login, struct attempt *attempt);
+/* Shows the page that changes the password of whoever just proved it, where the source's settings let people do that. False: nothing was shown. */
+bool change_password_offer(struct login *login, const struct attempt *attempt);
 void consent_show(struct login *login);
 /* Ends the flow with a code for the application, or at /account where no application asked. */
 void login_grant(struct login *login);

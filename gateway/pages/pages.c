@@ -28,6 +28,15 @@ char *page_sign_in(const struct page_sign_in *facts)
 	return rendering_end(&out);
 }
 
+char *page_change_password(const struct page_change_password *facts)
+{
+	struct rendering out;
+
+	rendering_begin(&out, facts->frame.language);
+	template_change_password(&out, facts);
+	return rendering_end(&out);
+}
+
 static const char *scope_sentence(const char *scope)
 {
 	for (size_t i = 0; i < G_N_ELEMENTS(scopes); i++)

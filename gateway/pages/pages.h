@@ -32,6 +32,22 @@ struct page_sign_in {
 };
 char *page_sign_in(const struct page_sign_in *facts);
 
+struct page_change_password {
+	struct page_frame frame;
+	const char *action, *form_token;
+	const char *provider;     /* a hidden field */
+	const char *username;     /* whose password; shown, and sent back as it is */
+	const char *client_name;  /* the application that asks, NULL: none */
+	/* What to say above the form: "expired", "grace" (expired, and let in all the same), "wrong" (the old password), "busy", "differ" (the new one and its
+	 * repetition), or why the provider refused the new one: "short", "reused", "young", "rejected", "fixed" (it lets nobody change it here) */
+	const char *problem;
+	const char *later_url;    /* goes on without a change; NULL: there is no way on */
+	bool last_time;           /* with "grace": there will not be another */
+	bool may_cancel;          /* as page_sign_in's */
+};
+/* Fields: username, password, new_password, new_password_again. */
+char *page_change_password(const struct page_change_password *facts);
+
 struct page_consent {
 	struct page_frame frame;
 	const char *action, *form_token;

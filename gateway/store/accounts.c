@@ -41,6 +41,8 @@ static const char sessions_end[] =
 	"UPDATE session SET ended_ms = $3 WHERE tenant = $1 AND account = $2 AND ended_ms = 0 RETURNING session";
 static const char grants_revoke[] =
 	"UPDATE grants SET revoked_ms = $3 WHERE tenant = $1 AND account = $2 AND revoked_ms = 0 RETURNING grant_id";
+static const char provider_grants_revoke[] =
+	"UPDATE grants SET revoked_ms = $3 WHERE tenant = $1 AND account = $2 AND (provider = $4 OR offline = 0) AND revoked_ms = 0 RETURNING grant_id";
 /* Codes and tokens stay until they expire: without their grant they are dead, and nothing finds them by account. */
 static const char *const belongings[] = {
 	"DELETE FROM credential WHERE tenant = $1 AND account = $2",
@@ -117,6 +119,13 @@ bool account_end_all(struct unit *unit, const char *tenant, const char *account,
 {
 	return change_add_returned(unit, tenant, "session", error, sessions_end, VALUES(value_text(tenant), value_text(account), value_integer(now_ms))) &&
 	       change_add_returned(unit, tenant, "grant", error, grants_revoke, VALUES(value_text(tenant), value_text(account), value_integer(now_ms)));
+}
+
+bool account_end_provider(struct unit *unit, const char *tenant, const char *account, const char *provider, int64_t now_ms, GError **error)
+{
+	return change_add_returned(unit, tenant, "session", error, sessions_end, VALUES(value_text(tenant), value_text(account), value_integer(now_ms))) &&
+	       change_add_returned(unit, tenant, "grant", error, provider_grants_revoke,
+	                           VALUES(value_text(tenant), value_text(account), value_integer(now_ms), value_text(provider)));
 }
 
 bool account_remove(struct unit *unit, const char *tenant, const char *account, GError **error)

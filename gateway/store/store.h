@@ -82,6 +82,9 @@ enum found account_find_login(struct unit *unit, const char *tenant, const char 
 bool account_list(struct unit *unit, const char *tenant, bool (*each)(const struct account *account, void *data), void *data, GError **error);
 /* Disabling and enabling; ends sessions and grants when disabling. */
 bool account_set_disabled(struct unit *unit, const char *tenant, const char *account, bool disabled, int64_t now_ms, GError **error);
+/* A provider says that the person is gone or shut out: ends all sessions of the account, revokes the grants that came by that provider, offline ones too, and of the
+ * others those that live with a session. */
+bool account_end_provider(struct unit *unit, const char *tenant, const char *account, const char *provider, int64_t now_ms, GError **error);
 /* The stored password hash. credential_set with changed_ms > 0 ends the account's sessions and grants from before; 0: a silent rehash. NULL removes. */
 bool credential_set(struct unit *unit, const char *tenant, const char *account, const char *stored, int64_t changed_ms, GError **error);
 /* A rehash: replaces `was` and nothing else, so that a password set meanwhile stays. True also when it was another already. */

@@ -33,18 +33,21 @@ void record_free(struct record *record);
 typedef struct record record_t;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(record_t, record_free)
 
+/* UTF-8 without control characters: what a text field takes. */
+bool record_takes_text(const char *text, size_t length);
+
 /* Appends. Names may repeat: that is how lists are written. A NULL text appends nothing. What the reader would refuse (too many fields, control characters)
  * marks the record as broken, and then it does not encode. */
 void record_put_text(struct record *record, const char *name, const char *text);
 void record_put_bytes(struct record *record, const char *name, const void *bytes, size_t length);
 void record_put_integer(struct record *record, const char *name, int64_t integer);
-/* The text with everything that a record's text may not hold replaced by "?", cut at `max_bytes`: for what a stranger wrote and an administrator shall see. */
+/* The text with everything that a record's text may not hold replaced by "?", of at most `max_bytes` of it: for what a stranger wrote and an administrator shall see. */
 void record_put_seen(struct record *record, const char *name, const char *text, size_t max_bytes);
 
 size_t record_size(const struct record *record);
 const struct field *record_field(const struct record *record, size_t index);
 /* The first field of that name and type, or NULL. Borrowed. */
-const struct field *record_find(const struct record *record, const char *name, enum field_type type);
+const struct field *record_field_named(const struct record *record, const char *name, enum field_type type);
 const char *record_text(const struct record *record, const char *name);
 /* `standard` where there is none. */
 int64_t record_integer(const struct record *record, const char *name, int64_t standard);

@@ -93,6 +93,29 @@ static void test_sign_in_again_with_a_problem(void **state)
 	assert_has(expired, "role=\"alert\"");
 }
 
+static void test_change_password(void **state)
+{
+	static const char *const problems[] = { "expired", "grace", "wrong", "busy", "differ", "short", "reused", "young", "rejected", "fixed" };
+	struct page_change_password facts = { .frame = { .language = "en" }, .action = "/t/acme/password?flow=x", .form_token = "tok-123", .provider = "directory",
+		.username = "a\"b<c", .client_name = "Wiki", .may_cancel = true };
+
+	(void)state;
+	for (size_t i = 0; i < G_N_ELEMENTS(problems); i++) {
+		facts.problem = problems[i];
+		facts.later_url = i == 1 ? "/t/acme/login?flow=x" : NULL;
+		g_autofree char *html = page_change_password(&facts);
+		g_autofree char *username = tag_with(html, "id=\"username\""), *old = tag_with(html, "name=\"password\""), *fresh = tag_with(html, "name=\"new_password\"");
+		assert_has(html, "role=\"alert\" id=\"problem\"");
+		assert_has_not(html, "<title> ");
+		assert_has(username, "value=\"a&quot;b&lt;c\"");
+		assert_has(username, " readonly");
+		assert_has(old, "autocomplete=\"current-password\"");
+		assert_has(fresh, "autocomplete=\"new-password\"");
+		assert_int_equal(strstr(html, "href=\"/t/acme/login?flow=x\"") != NULL, i == 1);
+		assert_has(html, "name=\"cancel\"");
+	}
+}
+
 static void test_sign_in_without_an_application(void **state)
 {
 	struct page_sign_in facts = sign_in_facts();
@@ -238,6 +261,7 @@ static void test_policy_cannot_be_widened(void **state)
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_sign_in_fields), cmocka_unit_test(test_sign_in_again_with_a_problem),
+	cmocka_unit_test(test_change_password),
 	cmocka_unit_test(test_sign_in_without_an_application), cmocka_unit_test(test_consent), cmocka_unit_test(test_account_and_sign_out),
 	cmocka_unit_test(test_error_page), cmocka_unit_test(test_form_post), cmocka_unit_test(test_welcome_tells_strangers_little),
 	cmocka_unit_test(test_policy_names_the_style_sheet), cmocka_unit_test(test_policy_cannot_be_widened),
