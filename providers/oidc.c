@@ -223,12 +223,25 @@ static int64_t max_age_left(const json_t *kept, int64_t now_ms)
 	return max_age_s < 0 ? -1 : max_age_s + MAX(0, now_ms / 1000 - begun_s);
 }
 
+/* Where a vendor sends no nonce back, one that does come must still be ours. */
+static bool stray_nonce_holds(const struct oidc_exchange *exchange, const json_t *claims, const json_t *kept)
+{
+	const json_t *nonce = json_object_get(claims, "nonce");
+	bool same = !nonce || g_strcmp0(json_string_value(nonce), json_string_at(kept, "nonce")) == 0;
+	if (check(exchange->checks, "token nonce", !nonce ? "none" : same ? "ours" : "another", "none, or the one that was sent", same))
+		return true;
+	return oidc_refuse(exchange->answer, VERDICT_VIOLATION, REASON_TOKEN_NONCE);
+}
+
 static json_t *claims_of(const struct oidc_exchange *exchange, const struct oidc_tokens *tokens, const json_t *kept)
 {
 	const struct oidc *oidc = exchange->oidc;
-	return oidc_token_claims(exchange, tokens->id_token, &(struct token_check_request){ .profile = TOKEN_ID,
+	g_autoptr(json_t) claims = oidc_token_claims(exchange, tokens->id_token, &(struct token_check_request){ .profile = TOKEN_ID,
 		.nonce = oidc->vendor->no_nonce ? NULL : json_string_at(kept, "nonce"), .access_token = tokens->access_token,
 		.max_age_s = max_age_left(kept, exchange->now_ms), .acr_values = (const char *const *)oidc->acr_values });
+	if (claims && oidc->vendor->no_nonce && !stray_nonce_holds(exchange, claims, kept))
+		return NULL;
+	return g_steal_pointer(&claims);
 }
 
 static void complete_exchange(const struct oidc_exchange *exchange, const struct provider_complete *input, const json_t *kept)

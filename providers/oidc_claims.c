@@ -32,6 +32,18 @@ static void email_judge(const struct oidc *oidc, json_t *claims)
 	json_object_set_new(claims, "email_verified", json_boolean(verified));
 }
 
+/* email_verified is about `email`. An address that the declaration takes from elsewhere, preferred_username say, is proved by nothing unless it also says where
+ * its proof stands. */
+static json_t *account_of(const struct oidc *oidc, const json_t *claims)
+{
+	json_t *account = mapping_apply(&oidc->mapping, claims);
+	const char *address = json_string_at(account, "email"), *meant = json_string_at(claims, "email");
+	bool declared = json_object_get(json_object_get(oidc->settings, "claims"), "email_verified") != NULL;
+	if (account && !declared && (!address || !meant || g_ascii_strcasecmp(address, meant) != 0))
+		json_object_set_new(account, "email_verified", json_false());
+	return account;
+}
+
 static char *subject_of(const struct oidc *oidc, const json_t *claims)
 {
 	return oidc->vendor->subject ? oidc->vendor->subject(claims) : g_strdup(json_string_at(claims, "sub"));
@@ -88,7 +100,7 @@ void oidc_conclude(const struct oidc_exchange *exchange, const struct oidc_token
 	if (!groups_complete(exchange, tokens, claims))
 		return;
 	g_autoptr(GPtrArray) amr = amr_of(claims);
-	answer->identity = identity_new(oidc->name, subject, (const char *const *)amr->pdata, mapping_apply(&oidc->mapping, claims));
+	answer->identity = identity_new(oidc->name, subject, (const char *const *)amr->pdata, account_of(oidc, claims));
 	if (!answer->identity) {
 		oidc_refuse(answer, VERDICT_VIOLATION, REASON_PROVIDER_VIOLATION);
 		return;

@@ -115,6 +115,11 @@ bool oidc_token_request(const struct oidc_exchange *exchange, GString *body, str
 	g_string_free(body, TRUE);
 	if (!given)
 		return false;
+	const char *type = json_string_at(given, "token_type");
+	if (!check(exchange->checks, "token_type", type ? type : "none", "Bearer", type && g_ascii_strcasecmp(type, "Bearer") == 0)) {
+		json_decref(given);
+		return oidc_refuse(exchange->answer, VERDICT_VIOLATION, REASON_PROVIDER_VIOLATION);
+	}
 	*ret = (struct oidc_tokens){ .body = given, .id_token = json_string_at(given, "id_token"), .access_token = json_string_at(given, "access_token"),
 		.refresh_token = json_string_at(given, "refresh_token") };
 	return true;
@@ -180,13 +185,20 @@ json_t *oidc_token_claims(const struct oidc_exchange *exchange, const char *toke
 
 /* --- userinfo --- */
 
-/* The token is who it is; userinfo only adds to it. Claims about identity itself never come from there. */
+/* Who it is, and how and when he signed in, the signed token alone says. email_verified is about the address beside it: one from here proves none from there. */
+static bool is_tokens_own(const json_t *claims, const char *name)
+{
+	static const char *const own[] = { "iss", "sub", "aud", "azp", "exp", "iat", "nbf", "nonce", "at_hash", "auth_time", "acr", "amr", "sid", "tid", "oid", "hd", NULL };
+	return g_strv_contains(own, name) || (strcmp(name, "email_verified") == 0 && json_object_get(claims, "email"));
+}
+
 static void claims_add(json_t *claims, const json_t *more)
 {
 	const char *name;
 	json_t *value;
+	g_autoptr(json_t) token = json_copy(claims);
 	json_object_foreach((json_t *)(uintptr_t)more, name, value) {
-		if (!json_object_get(claims, name))
+		if (!json_object_get(token, name) && !is_tokens_own(token, name))
 			json_object_set(claims, name, value);
 	}
 }
@@ -204,7 +216,8 @@ bool oidc_userinfo(const struct oidc_exchange *exchange, const char *access_toke
 	text_wipe(header);
 	if (!said)
 		return false;
-	if (!check(exchange->checks, "userinfo sub", "another", "the token's", g_strcmp0(json_string_at(said, "sub"), subject) == 0))
+	bool same = subject && g_strcmp0(json_string_at(said, "sub"), subject) == 0;
+	if (!check(exchange->checks, "userinfo sub", same ? "the token's" : "another", "the token's", same))
 		return oidc_refuse(exchange->answer, VERDICT_VIOLATION, REASON_USERINFO_SUBJECT);
 	claims_add(claims, said);
 	return true;
