@@ -66,29 +66,25 @@ static bool passes(struct assertion *assertion)
 }
 
 struct use {
-	struct assertion *assertion;
-	enum found before;
+	const struct assertion *assertion;
+	enum found first;
 };
 
 static bool use_in_unit(struct unit *unit, void *data, GError **error)
 {
 	struct use *use = data;
 	const struct assertion *assertion = use->assertion;
-	uint8_t digest[DIGEST_SIZE];
-	struct digest_parts *parts = digest_parts_new("client assertion");
-	digest_parts_add_text(parts, assertion->client->client_id);
-	digest_parts_add_text(parts, json_string_at(assertion->claims, "jti"));
-	digest_parts_finish(parts, digest);
-	use->before = assertion_use(unit, assertion->call->tenant->id, digest, assertion->expires_s * 1000, error);
-	return use->before != BROKEN;
+	g_autofree char *purpose = g_strconcat("client assertion ", assertion->client->client_id, NULL);
+	use->first = once_claim(unit, assertion->call->tenant->id, purpose, json_string_at(assertion->claims, "jti"), assertion->expires_s * 1000, error);
+	return use->first != BROKEN;
 }
 
-static enum reason use_once(struct assertion *assertion, GError **error)
+static enum reason use_once(const struct assertion *assertion, GError **error)
 {
 	struct use use = { assertion, BROKEN };
 	if (!store_write(assertion->call->gateway->store, use_in_unit, &use, error))
 		return REASON_STORE_BROKEN;
-	return call_check(assertion->call, "jti", "used before", "used once", use.before == MISSING) ? REASON_OK : REASON_CLIENT_ASSERTION_REPLAYED;
+	return call_check(assertion->call, "jti", "used before", "used once", use.first == FOUND) ? REASON_OK : REASON_CLIENT_ASSERTION_REPLAYED;
 }
 
 enum reason client_assertion_check(struct call *call, const struct client *client, const struct jws *jws, GError **error)

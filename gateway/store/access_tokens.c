@@ -1,4 +1,4 @@
-/* Opaque access tokens, by digest, JWTs revoked one by one, by jti, and the client assertions that were used. */
+/* Opaque access tokens, by digest, and JWTs revoked one by one, by jti. */
 #include "gateway/store/unit.h"
 #include "base/encoding.h"
 
@@ -12,8 +12,6 @@ static const char jti_put[] =
 	"INSERT INTO revoked_jti (tenant, jti, expires_ms) VALUES ($1, $2, $3) "
 	"ON CONFLICT (tenant, jti) DO UPDATE SET expires_ms = excluded.expires_ms WHERE revoked_jti.expires_ms < excluded.expires_ms";
 static const char jti_sql[] = "SELECT expires_ms FROM revoked_jti WHERE tenant = $1 AND jti = $2";
-
-static const char assertion_put[] = "INSERT INTO assertion (tenant, digest, expires_ms) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
 
 static bool record_from_row(struct unit *unit G_GNUC_UNUSED, cursor_t *cursor, const char *tenant G_GNUC_UNUSED, void *record, GError **error)
 {
@@ -70,12 +68,4 @@ enum found jti_revoked(struct unit *unit, const char *tenant, const char *jti, G
 {
 	int64_t expires_ms;
 	return unit_integer(unit, &expires_ms, error, jti_sql, VALUES(value_text(tenant), value_text(jti)));
-}
-
-enum found assertion_use(struct unit *unit, const char *tenant, const uint8_t digest[DIGEST_SIZE], int64_t expires_ms, GError **error)
-{
-	int64_t affected = 0;
-	if (!unit_run(unit, &affected, error, assertion_put, VALUES(value_text(tenant), value_digest(digest), value_integer(expires_ms))))
-		return BROKEN;
-	return affected > 0 ? MISSING : FOUND;
 }

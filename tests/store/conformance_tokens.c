@@ -224,25 +224,6 @@ static void a_jti_is_revoked_in_one_tenant(void **state)
 	write_commit();
 }
 
-static void an_assertion_is_used_once_in_each_tenant(void **state)
-{
-	struct world *world = *state;
-	bool more;
-	struct unit *unit = write_begin(world->store);
-	FOUND_IS(MISSING, assertion_use(unit, TENANT_A, digest_of(1), NOW + 100, &error));
-	FOUND_IS(FOUND, assertion_use(unit, TENANT_A, digest_of(1), NOW + 100, &error));
-	FOUND_IS(MISSING, assertion_use(unit, TENANT_B, digest_of(1), NOW + 100, &error));
-	FOUND_IS(MISSING, assertion_use(unit, TENANT_A, digest_of(2), NOW + 100, &error));
-	write_commit();
-	/* Kept longer than anybody would take it, and no longer. */
-	unit = write_begin(world->store);
-	GOOD(store_purge(unit, NOW + 99 + 5 * 60 * 1000, 1000, &more, &error));
-	FOUND_IS(FOUND, assertion_use(unit, TENANT_A, digest_of(1), NOW + 100, &error));
-	GOOD(store_purge(unit, NOW + 101 + 5 * 60 * 1000, 1000, &more, &error));
-	FOUND_IS(MISSING, assertion_use(unit, TENANT_A, digest_of(1), NOW + 100, &error));
-	write_commit();
-}
-
 static void throttle_buckets_are_per_tenant(void **state)
 {
 	struct world *world = *state;
@@ -276,7 +257,6 @@ static const struct CMUnitTest tests[] = {
 	WORLD_TEST(refresh_tokens_are_per_tenant),
 	WORLD_TEST(access_tokens_are_per_tenant),
 	WORLD_TEST(a_jti_is_revoked_in_one_tenant),
-	WORLD_TEST(an_assertion_is_used_once_in_each_tenant),
 	WORLD_TEST(throttle_buckets_are_per_tenant),
 };
 TEST_GROUP(token_conformance, tests);
