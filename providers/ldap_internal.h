@@ -14,6 +14,7 @@
  */
 #pragma once
 #include "policies/mapping.h"
+#include "providers/breaker.h"
 #include "providers/drivers.h"
 
 #include <pthread.h>
@@ -22,13 +23,12 @@ struct ldap;
 
 #define LOGIN_BYTES_MAX 256
 
-/* One URL of the list. `failures`, `shut_until_ms` and `idle` are under the directory's lock. */
+/* One URL of the list. `breaker` and `idle` are under the directory's lock. */
 struct directory_server {
 	char *url, *host, *service; /* the port, as getaddrinfo takes it */
 	int port;
 	bool tls_at_once; /* ldaps */
-	unsigned failures;
-	int64_t shut_until_ms; /* monotonic; its breaker is open until then */
+	struct breaker breaker;
 	GQueue idle; /* struct connection, bound as the service account */
 };
 
