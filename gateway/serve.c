@@ -26,6 +26,7 @@
 struct service {
 	struct gateway gateway;
 	struct root_keys *keys;
+	struct provider_place ways;
 	struct http_server *server;
 	struct housekeeping *housekeeping;
 };
@@ -83,7 +84,7 @@ static bool open_shared(struct service *service, const struct config *config, GE
 		return false;
 	gateway->coalescer = coalescer_new(gateway->store);
 	gateway->cache = cache_new(gateway->store, CACHE_ENTRIES);
-	gateway->sources = sources_new(gateway->store);
+	gateway->sources = sources_new(gateway->store, &service->ways);
 	cache_subscribe(gateway->cache, sources_changed, gateway->sources);
 	oauth_start(gateway);
 	return cache_refresh(gateway->cache, error);

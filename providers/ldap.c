@@ -30,9 +30,9 @@ void sign_in_clear(struct sign_in *sign_in)
 	json_decref(sign_in->groups);
 }
 
-static bool driver_open(const char *provider_name, const json_t *settings, void **ret_state, GError **error)
+static bool driver_open(const struct provider_place *place, const json_t *settings, void **ret_state, GError **error)
 {
-	struct directory *directory = directory_new(provider_name, settings, error);
+	struct directory *directory = directory_new(place->name, settings, error);
 
 	if (directory)
 		*ret_state = directory;
@@ -368,11 +368,12 @@ static void subject_search(struct sign_in *sign_in, const char *subject, struct 
 }
 
 /* Is this person still there, still open, and in which groups? Where nobody but the person may read the directory, only he could be asked. */
-static void driver_refresh(void *state, const char *subject, int64_t now_ms, int64_t deadline_ms, struct provider_answer *answer)
+static void driver_refresh(void *state, const char *subject, const struct secret *keep, int64_t now_ms, int64_t deadline_ms, struct provider_answer *answer)
 {
 	struct directory *directory = state;
 	g_auto(sign_in_t) sign_in = {.directory = directory, .now_ms = now_ms, .deadline_ms = deadline_ms};
 
+	(void)keep;
 	if (directory->user_dn && !directory->bind_dn) {
 		conclude(answer, VERDICT_MORE, REASON_PROVIDER_UNASKED);
 		return;

@@ -34,7 +34,7 @@ static void settings_open(const struct diagnosis *diagnosis, struct checks *chec
 	const struct provider_driver *driver = provider_driver_named(provider->type);
 	g_autoptr(GError) problem = NULL;
 	void *state = NULL;
-	bool opened = driver && driver->open(provider->name, provider->settings, &state, &problem);
+	bool opened = driver && driver->open(&(struct provider_place){ .name = provider->name }, provider->settings, &state, &problem);
 	check_advised(checks, "settings", opened ? "complete" : problem ? problem->message : "no driver of this type", "complete", opened,
 	              "Here: correct that key in the declaration, then `passerelle apply`.");
 	if (!opened)

@@ -23,7 +23,7 @@ static enum reason judge(struct call *call, const struct session *session, const
 	return session_decide(&(struct session_facts){
 		.ended = session->ended_ms != 0, .account_disabled = account->disabled, .created_ms = session->created_ms, .last_seen_ms = session->last_seen_ms,
 		.now_ms = request_time_ms(call->request), .idle_ms = policy->session.idle_s * 1000, .absolute_ms = policy->session.absolute_s * 1000,
-		.credentials_changed_ms = account->credentials_changed_ms, .auth_time_ms = session->auth_time_ms });
+		.credentials_changed_ms = account->credentials_changed_ms, .auth_time_ms = session->auth_time_ms, .ends_ms = session->ends_ms });
 }
 
 enum found browser_session(struct call *call, struct session *ret_session, struct account *ret_account, GError **error)

@@ -89,7 +89,7 @@ static bool ask_upstream(struct refresh *refresh, enum reason *ret_refused, GErr
 	enum found found = find_upstream(refresh, &link, ret_refused, error);
 	if (found != FOUND)
 		return found == MISSING;
-	refresh->source->driver->refresh(refresh->source->state, link.subject, request_time_ms(call->request), request_deadline_ms(call->request), &refresh->upstream);
+	refresh->source->driver->refresh(refresh->source->state, link.subject, NULL, request_time_ms(call->request), request_deadline_ms(call->request), &refresh->upstream);
 	link_clear(&link);
 	if (refresh->upstream.verdict == VERDICT_UNAVAILABLE)
 		return fail(error, ERROR_TEMPORARILY_UNAVAILABLE, "the provider %s did not answer", refresh->source->name);

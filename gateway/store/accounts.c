@@ -35,6 +35,8 @@ static const char link_put[] = "INSERT INTO link (tenant, provider, subject, acc
 static const char link_sql[] = "SELECT provider, subject, account, created_ms FROM link WHERE tenant = $1 AND provider = $2 AND subject = $3";
 static const char link_account_sql[] =
 	"SELECT provider, subject, account, created_ms FROM link WHERE tenant = $1 AND account = $2 AND provider = $3 ORDER BY created_ms, subject LIMIT 1";
+static const char link_keep_put[] = "UPDATE link SET keep_sealed = $4 WHERE tenant = $1 AND provider = $2 AND subject = $3";
+static const char link_keep_sql[] = "SELECT keep_sealed FROM link WHERE tenant = $1 AND provider = $2 AND subject = $3 AND keep_sealed IS NOT NULL";
 static const char sessions_end[] =
 	"UPDATE session SET ended_ms = $3 WHERE tenant = $1 AND account = $2 AND ended_ms = 0 RETURNING session";
 static const char grants_revoke[] =
@@ -235,4 +237,25 @@ enum found link_find(struct unit *unit, const char *tenant, const char *provider
 enum found link_find_account(struct unit *unit, const char *tenant, const char *provider, const char *account, struct link *ret, GError **error)
 {
 	return record_find(unit, &link_type, tenant, ret, error, link_account_sql, VALUES(value_text(tenant), value_text(account), value_text(provider)));
+}
+
+/* Provider names have no space, so the row's name is one of a kind. */
+static char *keep_row(const char *provider, const char *subject)
+{
+	return g_strconcat(provider, " ", subject, NULL);
+}
+
+bool link_keep_set(struct unit *unit, const char *tenant, const char *provider, const char *subject, const struct secret *keep, GError **error)
+{
+	g_autofree char *row = keep_row(provider, subject);
+	struct seal_context context = { .tenant = tenant, .table = "link", .row = row, .column = "keep_sealed" };
+	g_autofree char *sealed = keep ? column_seal(unit, &context, secret_bytes(keep), secret_length(keep)) : NULL;
+	return unit_run_one(unit, "link", error, link_keep_put, VALUES(value_text(tenant), value_text(provider), value_text(subject), value_text(sealed)));
+}
+
+enum found link_keep_find(struct unit *unit, const char *tenant, const char *provider, const char *subject, struct secret **ret, GError **error)
+{
+	g_autofree char *row = keep_row(provider, subject);
+	struct seal_context context = { .tenant = tenant, .table = "link", .row = row, .column = "keep_sealed" };
+	return unit_sealed(unit, &context, ret, error, link_keep_sql, VALUES(value_text(tenant), value_text(provider), value_text(subject)));
 }

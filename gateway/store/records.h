@@ -120,7 +120,10 @@ struct session {
 	char account[IDENTIFIER_SIZE];
 	char *provider, *acr, *amr;   /* amr space-separated */
 	char *address, *user_agent;
+	bool has_upstream;
+	uint8_t upstream[DIGEST_SIZE]; /* of the provider's name for its session (session_upstream_digest), for its logout messages */
 	int64_t created_ms, auth_time_ms, last_seen_ms, ended_ms;
+	int64_t ends_ms;              /* when the provider wants it to be over; 0: not said */
 };
 
 /* account × client × scopes; parent of a token family. */

@@ -59,7 +59,7 @@ void *ldap_opened(const char *more)
 	g_autoptr(GError) error = NULL;
 	void *opened = NULL;
 
-	if (!provider_ldap.open("directory", settings, &opened, &error))
+	if (!provider_ldap.open(&(struct provider_place){ .tenant = "tenant", .name = "directory" }, settings, &opened, &error))
 		fail_msg("%s: %s", text, error->message);
 	return opened;
 }
@@ -131,7 +131,7 @@ struct tried ldap_refreshed(void *opened, const char *subject)
 {
 	struct tried tried = {0};
 
-	provider_ldap.refresh(opened, subject, clock_now_ms(), clock_monotonic_ms() + 8000, &tried.answer);
+	provider_ldap.refresh(opened, subject, NULL, clock_now_ms(), clock_monotonic_ms() + 8000, &tried.answer);
 	assert_int_equal(tried.answer.verdict == VERDICT_OK, tried.answer.identity != NULL);
 	return tried;
 }

@@ -308,7 +308,7 @@ static void settings_are_looked_at(void **state)
 		g_autoptr(json_t) settings = json_parse(text, strlen(text), 65536, NULL);
 		g_autoptr(GError) error = NULL;
 		void *opened = NULL;
-		if (provider_ldap.open("directory", settings, &opened, &error) || opened)
+		if (provider_ldap.open(&(struct provider_place){ .tenant = "tenant", .name = "directory" }, settings, &opened, &error) || opened)
 			fail_msg("opened with %s", rows[i].more);
 		if (!strstr(error->message, rows[i].said) || strstr(error->message, RIG_SERVICE_PASSWORD))
 			fail_msg("%s: %s", rows[i].more, error->message);

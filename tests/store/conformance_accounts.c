@@ -301,6 +301,26 @@ static void a_link_is_found_from_its_account(void **state)
 	link_clear(&a);
 }
 
+/* What a driver keeps of a link opens again for that link of that tenant, and goes with it. */
+static void a_link_keeps_what_its_driver_needs(void **state)
+{
+	struct world *world = *state;
+	both_have_alice(world);
+	g_autoptr(secret_t) keep = secret_new("refresh", 7), read = NULL, none = NULL;
+	struct unit *unit = write_begin(world->store);
+	GOOD(link_keep_set(unit, TENANT_A, "okta", "s-1", keep, &error));
+	REFUSED(ERROR_NOT_FOUND, link_keep_set(unit, TENANT_A, "okta", "s-2", keep, &error));
+	write_commit();
+	world_reopen(world);
+	FOUND_IS(FOUND, link_keep_find(reader_of(world->store), TENANT_A, "okta", "s-1", &read, &error));
+	FOUND_IS(MISSING, link_keep_find(reader_of(world->store), TENANT_B, "okta", "s-1", &none, &error));
+	assert_memory_equal(secret_bytes(read), "refresh", 7);
+	unit = write_begin(world->store);
+	GOOD(link_keep_set(unit, TENANT_A, "okta", "s-1", NULL, &error));
+	write_commit();
+	FOUND_IS(MISSING, link_keep_find(reader_of(world->store), TENANT_A, "okta", "s-1", &none, &error));
+}
+
 static void a_subject_is_linked_once_a_tenant(void **state)
 {
 	struct world *world = *state;
@@ -359,6 +379,7 @@ static const struct CMUnitTest tests[] = {
 	WORLD_TEST(a_new_password_ends_everything_and_a_rehash_nothing),
 	WORLD_TEST(a_rehash_replaces_only_what_it_was_made_from),
 	WORLD_TEST(a_link_is_found_from_its_account),
+	WORLD_TEST(a_link_keeps_what_its_driver_needs),
 	WORLD_TEST(a_subject_is_linked_once_a_tenant),
 	WORLD_TEST(lists_hold_one_tenant_and_stop_when_told),
 };
