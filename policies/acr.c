@@ -7,7 +7,7 @@ const char *const acr_supported[] = { ACR_PASSWORD, NULL };
 
 static int strength(const char *acr)
 {
-	static const char *const classes[] = { ACR_PASSWORD, "urn:passerelle:acr:mfa", "phr" };
+	static const char *const classes[] = { ACR_PASSWORD, ACR_MFA, "phr" };
 	for (size_t i = 0; acr && i < G_N_ELEMENTS(classes); i++)
 		if (strcmp(classes[i], acr) == 0)
 			return (int)i + 1;

@@ -3,6 +3,7 @@
 #include "base/json.h"
 
 #define ACR_PASSWORD "urn:passerelle:acr:pwd"
+#define ACR_MFA      "urn:passerelle:acr:mfa"
 
 /* Those that a sign-in of today can reach, weakest first; NULL-closed. */
 extern const char *const acr_supported[];

@@ -144,7 +144,7 @@ static const char *url_objection(const char *text, const struct url *url)
 		return "only https may be fetched";
 	if (url->has_userinfo || url->fragment || !url->host[0])
 		return "a URL with a user name or a fragment, or without a host";
-	if (!host_is_read_alike(text, url))
+	if (!fetch_host_fits(url->host) || !host_is_read_alike(text, url))
 		return "the host is not written in the usual form";
 	return NULL;
 }

@@ -101,12 +101,19 @@ static bool is_host_name(const char *text)
 	       g_ascii_isalpha(*last) && text[0] != '.' && text[0] != '-' && !strstr(text, "..");
 }
 
+bool fetch_host_fits(const char *text)
+{
+	struct in6_addr literal;
+
+	return address_parse(text, strlen(text), &literal) || is_host_name(text);
+}
+
 bool fetch_allow_fits(const char *text, const char **ret_expected)
 {
 	struct network network;
 
 	*ret_expected = "an address, a network such as 10.0.0.0/8, or a host name";
-	return network_of(text, &network, ret_expected) || (!strchr(text, '/') && is_host_name(text));
+	return network_of(text, &network, ret_expected) || is_host_name(text);
 }
 
 struct fetch_guard *fetch_guard_new(const char *const *allow, GError **error)

@@ -27,6 +27,8 @@ void fetch_guard_free(struct fetch_guard *guard);
 typedef struct fetch_guard fetch_guard_t;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(fetch_guard_t, fetch_guard_free)
 
+/* An address as it is usually written, or a name whose last label begins with a letter and has no dot behind it: one host, one spelling. */
+bool fetch_host_fits(const char *text);
 /* One item of `allow`: "10.1.2.3", "10.0.0.0/8", "fd00::/8", "idp.corp.example". False with *ret_expected. */
 bool fetch_allow_fits(const char *text, const char **ret_expected);
 

@@ -63,7 +63,7 @@ struct transfer {
 	bool guard_refused;
 	char refused[64];             /* the address, where the guard refused one */
 	char error[256];              /* libcurl's words */
-	int code;                     /* CURLcode */
+	unsigned code;                /* CURLcode */
 };
 /* Fills in reply, code and the flags. */
 void transfer_run(struct transfer *transfer, void *easy);
@@ -73,7 +73,7 @@ enum fetch_result transfer_result(const struct transfer *transfer);
 GBytes *transfer_look(const struct transfer *transfer);
 /* The certificate of the handle's own handshake. */
 GBytes *transfer_certificate(void *easy);
-/* How far a transfer came. */
+/* How far a transfer came. libcurl counts the TLS handshake as part of connecting, so that a connection is known by its peer. */
 struct transfer_way {
 	bool resolved, connected, encrypted;
 };

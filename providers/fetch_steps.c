@@ -80,7 +80,7 @@ void steps_check(const struct transfer *transfer, void *easy, enum fetch_result 
 
 	if (!step(transfer, "resolve", way.resolved, transfer->target.host, "an address", "Here: correct the host. Or correct the name in DNS."))
 		return;
-	if (!step(transfer, "address guard", result != FETCH_REFUSED, transfer->reply->peer, GUARD_EXPECTED, GUARD_ADVICE))
+	if (!step(transfer, "address guard", result != FETCH_REFUSED, way.connected ? transfer->reply->peer : "nothing to object", GUARD_EXPECTED, GUARD_ADVICE))
 		return;
 	if (!step(transfer, "connect", way.connected, transfer->reply->peer, "a connection in time",
 	          "There: start the server, or open the firewall between this machine and it. Here: correct host and port."))

@@ -217,12 +217,11 @@ void transfer_run(struct transfer *transfer, void *easy)
 
 struct transfer_way transfer_way(const struct transfer *transfer, void *easy)
 {
-	curl_off_t resolved = 0, connected = 0, encrypted = 0;
+	curl_off_t resolved = 0, encrypted = 0;
 
 	curl_easy_getinfo(easy, CURLINFO_NAMELOOKUP_TIME_T, &resolved);
-	curl_easy_getinfo(easy, CURLINFO_CONNECT_TIME_T, &connected);
 	curl_easy_getinfo(easy, CURLINFO_APPCONNECT_TIME_T, &encrypted);
-	return (struct transfer_way){.resolved = resolved > 0 || transfer->guard_refused, .connected = connected > 0, .encrypted = encrypted > 0};
+	return (struct transfer_way){.resolved = resolved > 0 || transfer->guard_refused, .connected = transfer->reply->peer[0] != '\0', .encrypted = encrypted > 0};
 }
 
 static const char *words_of(const struct transfer *transfer)

@@ -131,7 +131,8 @@ const struct key_rule ldap_keys[] = {
 	{.name = "people_filter", .type = KEY_STRING, .check = filter_check,
 	 .description = "What an entry must also match, at sign-in and at every refresh, such as (memberOf=cn=staff,ou=groups,dc=example,dc=org)."},
 	{.name = "user_dn", .type = KEY_STRING, .check = user_dn_check,
-	 .description = "Binds as this name, with {login} in it, instead of searching first; without a bind_dn the person's own rights read the entry, and who uses a refresh token is sent to sign in again."},
+	 .description = "Binds as this name, with {login} in it, instead of searching first; without a bind_dn the person's own rights read the entry, and whoever uses "
+	                "a refresh token is sent to sign in again."},
 	{.name = "subject_attribute", .type = KEY_STRING, .check = attribute_check,
 	 .description = "The entry's immutable identifier, which the account is known by: entryUUID, with Active Directory objectGUID."},
 	{.name = "groups", .type = KEY_OBJECT, .keys = groups_keys, .check = groups_check,

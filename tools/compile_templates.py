@@ -10,6 +10,7 @@ A template is HTML with
     {{if name}} … {{else}} … {{end}} when it is set: a text that is not empty, a list that is not empty, a true flag
     {{is name "word"}} … {{end}}     when it is that word
     {{each name}} … {{item}} … {{end}}
+    {{links name}} … {{link.text}} {{link.url}} … {{end}}   a list of struct page_link, closed by one without a text
     {{t "Hello {who}" who=name}}     a message of the catalogue; placeholders are escaped and, in running text, isolated by <bdi>
     {{text name}}                    a member that holds a message of the catalogue
     {{lang}} {{style}}               the page's language; the style sheet
@@ -188,7 +189,7 @@ class Html:
 
 
 MARK = re.compile(r"\{\{(.*?)\}\}", re.S)
-BLOCK = re.compile(r"(if|is|each|page|>) |(else|end)$")
+BLOCK = re.compile(r"(if|is|each|links|page|>) |(else|end)$")
 NAME = r"[a-z_]+(?:\.[a-z_]+)*"
 STRING = r'"((?:[^"\\]|\\.)*)"'
 PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
@@ -251,6 +252,8 @@ class Template:
         self.literal += text
 
     def value(self, name):
+        if name.startswith("link."):
+            return "link->" + name[len("link."):]
         return name if name == "item" else "facts->" + name
 
     def mark(self, mark, folder):
@@ -284,6 +287,9 @@ class Template:
     def mark_each(self, _, name):
         self.open_block("for (size_t i = 0; %s && %s[i]; i++)" % (self.value(name), self.value(name)))
         self.emit("const char *item = %s[i];" % self.value(name))
+
+    def mark_links(self, _, name):
+        self.open_block("for (const struct page_link *link = %s; link && link->text; link++)" % self.value(name))
 
     def branch_check(self):
         if not self.blocks:
@@ -346,6 +352,7 @@ class Template:
     MARKS = [
         (r"page ([a-z_]+) struct ([a-z_]+)", mark_page), (r"> ([a-z_/]+)", mark_include),
         (r"if (%s)" % NAME, mark_if), (r'is (%s) "([a-z_]+)"' % NAME, mark_is), (r"each (%s)" % NAME, mark_each),
+        (r"links (%s)" % NAME, mark_links),
         (r"else", mark_else), (r"end", mark_end), (r't %s((?: [a-z_]+=%s)*)' % (STRING, NAME), mark_message), (r"text (%s)" % NAME, mark_text),
         (r"lang", mark_lang), (r"style", mark_style), (r"submit", mark_submit), (r"(%s)" % NAME, mark_value),
     ]

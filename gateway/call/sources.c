@@ -107,6 +107,7 @@ static bool source_open(struct source *source, const struct provider_place *plac
 	*source = (struct source){ .driver = provider_driver_named(type), .name = g_strdup(name), .display_name = g_strdup(display ? display : name),
 		.settings = json_incref(settings), .domains = lower_strings(json_object_get(settings, "domains")), .provisioning = provisioning_of(settings),
 		.update_always = g_strcmp0(json_string_at(settings, "update"), "first") != 0,
+		.trust_mfa = g_strcmp0(json_string_at(settings, "upstream_mfa"), "trust") == 0,
 		.link_by_verified_email = json_is_true(json_object_get(settings, "link_by_verified_email")) };
 	if (source->driver && source->driver->open(place, source->settings, &source->state, &error))
 		return true;

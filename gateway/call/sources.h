@@ -12,7 +12,7 @@ struct source {
 	json_t *settings;
 	char **domains;            /* lower case, NULL-closed */
 	enum provisioning provisioning;
-	bool update_always, link_by_verified_email;
+	bool update_always, link_by_verified_email, trust_mfa;
 };
 
 struct source_list {

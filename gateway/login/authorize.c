@@ -90,12 +90,12 @@ static enum reason check_redirect(struct authorization *authorization)
 
 static enum reason check_state(struct authorization *authorization)
 {
-	static const char *const bounded[] = { "state", "nonce", "login_hint", "ui_locales" };
+	static const char *const bounded[] = { "state", "nonce", "login_hint", "ui_locales", "idp_hint" };
 	for (size_t i = 0; i < G_N_ELEMENTS(bounded); i++) {
 		const char *value = parameter(authorization, bounded[i]);
 		if (!call_check(authorization->login.call, bounded[i], value ? "too long, or with control characters" : NULL, "at most 1024 bytes of text",
 				!value || text_is_plain(value, TEXT_MAX)))
-			return wrong(authorization, REASON_REQUEST_INVALID, ERROR_INVALID_REQUEST, "state, nonce, login_hint or ui_locales is too long or not text.");
+			return wrong(authorization, REASON_REQUEST_INVALID, ERROR_INVALID_REQUEST, "state, nonce, login_hint, ui_locales or idp_hint is too long or not text.");
 		keep(authorization, bounded[i]);
 	}
 	return REASON_OK;

@@ -141,7 +141,7 @@ static void post_change(struct login *login)
 void change_password_endpoint(struct call *call)
 {
 	g_auto(login_t) login = { 0 };
-	if (login_load(&login, call)) {
+	if (login_load(&login, call, flow_handle(call))) {
 		if (request_method(call->request) == METHOD_POST)
 			post_change(&login);
 		else

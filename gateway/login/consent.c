@@ -87,7 +87,7 @@ static void post_consent(struct login *login)
 void consent_endpoint(struct call *call)
 {
 	g_auto(login_t) login = { 0 };
-	if (login_load(&login, call)) {
+	if (login_load(&login, call, flow_handle(call))) {
 		/* only whoever is signed in may consent, and only for himself */
 		if (request_method(call->request) == METHOD_POST && login.has_session && login.client)
 			post_consent(&login);

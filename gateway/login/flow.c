@@ -146,11 +146,22 @@ bool login_load_session(struct login *login)
 	return found != BROKEN;
 }
 
-bool login_load(struct login *login, struct call *call)
+const char *flow_handle(const struct call *call)
+{
+	const struct form *query = request_query(call->request);
+	return query ? form_value(query, "flow") : NULL;
+}
+
+void flow_new_alone(struct login *login)
+{
+	login->flow.request = json_object();
+	login->flow.created_ms = request_time_ms(login->call->request);
+	login->flow.expires_ms = login->flow.created_ms + FLOW_LIFE_MS;
+}
+
+bool login_load(struct login *login, struct call *call, const char *handle)
 {
 	GError *error = NULL;
-	const struct form *query = request_query(call->request);
-	const char *handle = query ? form_value(query, "flow") : NULL;
 	login->call = call;
 	if (!handle)
 		return refuse_flow(login, ERROR_FLOW_EXPIRED, REASON_FLOW_EXPIRED);
@@ -251,7 +262,7 @@ static void go_to(struct login *login, bool here, const char *path, void (*show)
 
 static void show_signin(struct login *login)
 {
-	signin_show(login, NULL, flow_parameter(login, "login_hint"));
+	signin_show(login, &(struct signin_view){ .username = flow_parameter(login, "login_hint") });
 }
 
 static enum error_code refusal_code(enum reason reason)
@@ -277,7 +288,8 @@ void flow_continue(struct login *login, enum login_place place)
 	struct next_step step = next_decide(&facts);
 	switch (step.next) {
 	case NEXT_SIGN_IN:
-		go_to(login, place == PLACE_SIGN_IN, "/login", show_signin);
+		if (place == PLACE_SIGN_IN || !signin_goes_elsewhere(login))
+			go_to(login, place == PLACE_SIGN_IN, "/login", show_signin);
 		break;
 	case NEXT_CONSENT:
 		go_to(login, place == PLACE_CONSENT, "/consent", consent_show);

@@ -28,8 +28,12 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(login_t, login_clear)
 /* Where the hub is called from: which page may be shown here, and which needs a redirect first. */
 enum login_place { PLACE_AUTHORIZE, PLACE_SIGN_IN, PLACE_CHANGE_PASSWORD, PLACE_CONSENT };
 
-/* Loads the flow that the request names, its client and the browser's session. False: the reply says what is wrong, the log too. */
-bool login_load(struct login *login, struct call *call);
+/* The `flow` parameter of one of our own addresses; NULL when absent. Borrowed. */
+const char *flow_handle(const struct call *call);
+/* Loads the flow of that handle (NULL: none was given), its client and the browser's session. False: the reply says what is wrong, the log too. */
+bool login_load(struct login *login, struct call *call, const char *handle);
+/* Fills a flow of somebody who comes by himself: no application waits, it ends at /account. */
+void flow_new_alone(struct login *login);
 /* Loads the session only. False: the store is broken, the reply says so. */
 bool login_load_session(struct login *login);
 /* Stores a new flow and sets the flow cookie. False: the reply is an error. */

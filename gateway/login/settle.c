@@ -68,6 +68,25 @@ static bool find_account(struct unit *unit, struct settling *settling, GError **
 	return provision(unit, call->tenant, source, settling->answer, request_time_ms(call->request), &settling->account, &settling->reason, error);
 }
 
+/* What the provider said of its own session. Its second factor is ours where the declaration trusts it; else nothing is said of how it asked. */
+static void fill_upstream(struct settling *settling)
+{
+	const struct upstream_session *upstream = &settling->answer->session;
+	struct session *session = &settling->session;
+	bool told = settling->attempt->source->trust_mfa || settling->attempt->source->driver->capabilities & CAPABILITY_ASKS_PASSWORD;
+	const char *const *amr = identity_amr(settling->answer->identity);
+	session->acr = g_strdup(told && g_strv_contains(amr, "mfa") ? ACR_MFA : ACR_PASSWORD);
+	session->amr = told ? g_strjoinv(" ", (char **)(uintptr_t)amr) : NULL;
+	session->ends_ms = upstream->ends_ms;
+	if (upstream->sid) {
+		session->has_upstream = true;
+		session_upstream_digest(settling->attempt->source->name, upstream->sid, session->upstream);
+	}
+	/* An older sign-in there counts as of the account's last change of credentials: before it, every session is over. */
+	if (upstream->auth_time_ms)
+		session->auth_time_ms = MAX(MIN(upstream->auth_time_ms, session->auth_time_ms), settling->account.credentials_changed_ms);
+}
+
 static void fill_session(struct settling *settling)
 {
 	struct call *call = settling->login->call;
@@ -75,11 +94,10 @@ static void fill_session(struct settling *settling)
 	int64_t now_ms = request_time_ms(call->request);
 	g_strlcpy(session->account, settling->account.id, sizeof session->account);
 	session->provider = g_strdup(identity_provider(settling->answer->identity));
-	session->acr = g_strdup(ACR_PASSWORD);
-	session->amr = g_strjoinv(" ", (char **)(uintptr_t)identity_amr(settling->answer->identity));
 	session->address = g_strdup(request_address(call->request));
 	session->user_agent = g_strdup(request_user_agent(call->request));
 	session->created_ms = session->auth_time_ms = session->last_seen_ms = now_ms;
+	fill_upstream(settling);
 }
 
 /* The session that will be: the same person's keeps its inner id and age, anybody else's is new. */
@@ -105,6 +123,13 @@ static bool write_session(struct unit *unit, struct settling *settling, GError *
 	if (login->has_session && !session_end(unit, tenant, login->session.id, settling->session.auth_time_ms, error))
 		return false;
 	return session_insert(unit, tenant, &settling->session, error);
+}
+
+/* For signing out at the provider too. */
+static bool write_keep(struct unit *unit, struct settling *settling, GError **error)
+{
+	const struct secret *keep = settling->answer->session.logout_keep;
+	return !keep || session_keep_set(unit, settling->login->call->tenant->id, settling->session.id, keep, error);
 }
 
 /* Marks the flow as this session's. A flow that was finished or cancelled in another tab meanwhile is a refusal with a record of its own: a right password must
@@ -144,7 +169,8 @@ static bool write_success(struct unit *unit, struct settling *settling, GError *
 		return false;
 	if (replacement && was && !credential_rehash(unit, call->tenant->id, settling->account.id, was, replacement, error))
 		return false;
-	return buckets_forgive(unit, call, &settling->attempt->buckets, error) && write_session(unit, settling, error);
+	return (!settling->attempt->counted || buckets_forgive(unit, call, &settling->attempt->buckets, error)) && write_session(unit, settling, error)
+		&& write_keep(unit, settling, error);
 }
 
 static bool write_record(struct unit *unit, struct settling *settling, enum audit_event event, enum reason reason, GError **error)
@@ -194,7 +220,7 @@ static bool count_outcome(struct unit *unit, struct settling *settling, GError *
 {
 	struct call *call = settling->login->call;
 	const struct buckets *buckets = &settling->attempt->buckets;
-	if (settling->reason == REASON_OK || settling->reason == REASON_FLOW_EXPIRED)
+	if (!settling->attempt->counted || settling->reason == REASON_OK || settling->reason == REASON_FLOW_EXPIRED)
 		return true;
 	return no_verdict(settling) ? buckets_give_back(unit, call, buckets, error) : buckets_blame(unit, call, buckets, error);
 }

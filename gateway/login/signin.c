@@ -12,21 +12,6 @@
 #include "gateway/login/steps.h"
 #include "policies/source.h"
 
-/* --- the page --- */
-
-void signin_show(struct login *login, const char *problem, const char *username)
-{
-	struct call *call = login->call;
-	g_autofree char *token = flow_form_token(login, STEP_SIGN_IN), *action = flow_url(login, "/login"), *origin = flow_end_origin(login);
-	struct page_sign_in facts = { .frame = login_frame(login), .action = action, .form_token = token, .username = username, .problem = problem,
-		.client_name = login->client ? login->client->client_name : NULL,
-		.may_cancel = login->client != NULL };
-	bool busy = g_strcmp0(problem, "busy") == 0;
-	if (busy)
-		reply_header(call->reply, "Retry-After", "1");
-	call_page(call, busy ? 503 : 200, page_sign_in(&facts), origin);
-}
-
 /* --- what the driver borrows --- */
 
 struct loan {
@@ -151,7 +136,7 @@ static void show_sign_in(struct login *login, const struct attempt *attempt, enu
 	if (reason == REASON_OK)
 		flow_continue(login, PLACE_SIGN_IN);
 	else
-		signin_show(login, problem_of(reason), attempt->username);
+		signin_show(login, &(struct signin_view){ .problem = problem_of(reason), .username = attempt->username });
 }
 
 static void answer_attempt(struct login *login, const struct attempt *attempt, enum reason reason, GError *error)
@@ -171,6 +156,7 @@ static void attempt_sign_in(struct login *login, struct attempt *attempt)
 	struct provider_answer answer = { 0 };
 	GError *error = NULL;
 	enum reason reason = REASON_STORE_BROKEN;
+	attempt->counted = true;
 	attempt->throttled = buckets_count(call, &attempt->buckets, &error);
 	if (!error) {
 		call_check(call, "throttle", reason_name(attempt->throttled), "not locked", attempt->throttled == REASON_OK);
@@ -212,7 +198,7 @@ void attempt_receive(struct login *login, struct attempt *attempt)
 static void turn_away_busy(struct login *login, const struct attempt *attempt)
 {
 	call_audit(login->call, EVENT_LOGIN_REFUSE, REASON_BUSY);
-	signin_show(login, "busy", attempt->username);
+	signin_show(login, &(struct signin_view){ .problem = "busy", .username = attempt->username });
 }
 
 static void make_attempt(struct login *login, struct attempt *attempt)
@@ -239,6 +225,10 @@ static void post_sign_in(struct login *login)
 		return;
 	if (form_value(form, "cancel"))
 		flow_refuse(login, ERROR_ACCESS_DENIED, REASON_CANCELLED, "The person cancelled.");
+	else if (signin_routes(login, attempt.username))
+		return;
+	else if (!form_get(form, "password"))
+		signin_show(login, &(struct signin_view){ .username = username });
 	else
 		make_attempt(login, &attempt);
 }
@@ -247,9 +237,7 @@ static void post_sign_in(struct login *login)
 static void start_alone(struct call *call)
 {
 	g_auto(login_t) login = { .call = call };
-	login.flow.request = json_object();
-	login.flow.created_ms = request_time_ms(call->request);
-	login.flow.expires_ms = login.flow.created_ms + FLOW_LIFE_MS;
+	flow_new_alone(&login);
 	if (login_load_session(&login))
 		flow_continue(&login, PLACE_AUTHORIZE);
 	call->facts = (struct audit_facts){ 0 };
@@ -264,7 +252,7 @@ void signin_endpoint(struct call *call)
 		start_alone(call);
 		return;
 	}
-	if (login_load(&login, call)) {
+	if (login_load(&login, call, flow_handle(call))) {
 		if (posted)
 			post_sign_in(&login);
 		else

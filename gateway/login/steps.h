@@ -2,8 +2,18 @@
 #pragma once
 #include "gateway/login/flow.h"
 
-/* The sign-in page; `problem` as page_sign_in's, NULL the first time. */
-void signin_show(struct login *login, const char *problem, const char *username);
+/* The sign-in page. */
+struct signin_view {
+	const char *problem;  /* as page_sign_in's; NULL: none yet */
+	const char *username; /* to show again; NULL */
+	const char *provider; /* that the problem is about, as people know it; NULL */
+};
+void signin_show(struct login *login, const struct signin_view *view);
+/* Sends the browser straight to a provider where the request leaves no choice: idp_hint, a login_hint of a domain that is signed in elsewhere, or nothing else to
+ * sign in with. False: the page is to be shown. */
+bool signin_goes_elsewhere(struct login *login);
+/* The same for a name that was typed. */
+bool signin_routes(struct login *login, const char *username);
 struct attempt;
 /* Counts the attempt, asks by attempt->ask, settles and answers. Its source list or what `ask` needs is filled in. */
 void attempt_receive(struct login *login, struct attempt *attempt);

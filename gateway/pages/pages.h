@@ -19,13 +19,21 @@ struct page_frame {
 	const char *reference;    /* shown on error pages */
 };
 
+/* An address and what stands on it. */
+struct page_link { const char *text, *url; };
+
 struct page_sign_in {
 	struct page_frame frame;
 	const char *action;       /* where the form posts */
 	const char *form_token;   /* CSRF token, a hidden field named form_token */
 	const char *client_name;  /* the application that asks, NULL: none */
 	const char *username;     /* to show again, NULL */
+	bool ask_name;            /* somebody can sign in with a name … */
+	bool ask_password;        /* … and a password; without it only the name is asked, which decides where to go */
+	const struct page_link *providers; /* buttons; closed by one without a text, NULL: none */
+	const char *provider;     /* that the problem is about */
 	/* NULL, or what to say above the form: "wrong" (name or password wrong: one text for unknown, wrong, disabled, locked), "busy", "again",
+	 * "unavailable", "refused", "not_allowed", "failed" (at or about `provider`), "disabled",
 	 * "expired" (the right password, which the directory wants changed first) */
 	const char *problem;
 	bool may_cancel;          /* an application waits for an answer: a button named cancel, in a form of its own */

@@ -43,5 +43,7 @@ void put_message(struct rendering *out, enum context context, const char *englis
 bool text_is_set(const char *text);
 bool list_is_set(const char *const *list);
 bool flag_is_set(bool flag);
-#define is_set(value) _Generic((value), const char *: text_is_set, const char *const *: list_is_set, bool: flag_is_set)(value)
+struct page_link;
+bool links_are_set(const struct page_link *links);
+#define is_set(value) _Generic((value), const char *: text_is_set, const char *const *: list_is_set, bool: flag_is_set, const struct page_link *: links_are_set)(value)
 bool is_word(const char *text, const char *word);

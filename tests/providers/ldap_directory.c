@@ -299,6 +299,7 @@ static void settings_are_looked_at(void **state)
 		{"\"tls_ca_file\":\"/nonexistent/ca.pem\"", "tls_ca_file"},
 		{"\"tls_ca_file\":\"/dev/null\"", "tls_ca_file"},
 		{"\"username\":\"{mail}\"", "username"},
+		{"\"preset\":\"active_directory\",\"password_change\":true,\"start_tls\":false", "password_change"},
 	};
 
 	(void)state;
