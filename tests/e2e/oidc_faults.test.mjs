@@ -64,7 +64,7 @@ async function attempt(provider, options) {
 /** Refused on a page that helps, with nothing left behind. */
 async function assertTurnedAway({ page, browser, name = 'acme', at = gateway }, reason) {
 	assert.ok(!page.answer?.code, `signed in: ${page.location}`)
-	assert.ok(page.status >= 400 && page.reference, `${page.status} ${page.location ?? page.text}`)
+	assert.ok((page.status >= 400 || page.problem) && page.reference, `${page.status} ${page.location ?? page.text}`)
 	assert.match(page.text, /<a\b[^>]*href=|<form\b/, 'a way out')
 	assert.ok(!hasSession(browser, name), 'no session')
 	const shown = await at.explain(name, page.reference)
