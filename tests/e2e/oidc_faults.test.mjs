@@ -157,7 +157,7 @@ describe('what the browser carries back', () => {
 		const way = await setOut('partner'), back = await answerOf(way)
 		await way.browser.open(back)
 		upstreams.partner.fault = {}
-		await assertTurnedAway({ ...way, page: await way.browser.open(back) }, 'flow_expired')
+		await assertTurnedAway({ ...way, page: await way.browser.open(back) }, 'state_invalid')
 	})
 
 	test('a state of another browser', async () => {
@@ -172,7 +172,7 @@ describe('what the browser carries back', () => {
 	test('a state of another provider (mix-up)', async () => {
 		const way = await setOut('partner'), back = await answerOf(way), before = upstreams.other.asked('token').length
 		back.pathname = back.pathname.replace('/partner', '/other')
-		await assertTurnedAway({ ...way, page: await way.browser.open(back) }, 'flow_foreign')
+		await assertTurnedAway({ ...way, page: await way.browser.open(back) }, 'state_invalid')
 		assert.equal(upstreams.other.asked('token').length, before, 'the code of the one is never shown to the other')
 	})
 
@@ -180,7 +180,7 @@ describe('what the browser carries back', () => {
 		const way = await setOut('partner'), back = await answerOf(way), before = upstreams.partner.asked('token').length
 		back.pathname = back.pathname.replace('/t/acme/', '/t/beta/')
 		const page = await way.browser.open(back)
-		await assertTurnedAway({ ...way, name: 'beta', page }, 'flow_foreign')
+		await assertTurnedAway({ ...way, name: 'beta', page }, 'flow_expired')
 		assert.equal(upstreams.partner.asked('token').length, before)
 	})
 
