@@ -159,13 +159,6 @@ static void keys_are_told(void **state)
 	assert_non_null(garbage.fault);
 }
 
-static int close_keys(void **state)
-{
-	(void)state;
-	mint_free();
-	return 0;
-}
-
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(every_algorithm_works_in_the_cage),
 	cmocka_unit_test(claims_come_flat),
@@ -175,7 +168,4 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(keys_are_told),
 };
 
-int claim_tests(void)
-{
-	return cmocka_run_group_tests_name("verifier claims", tests, NULL, close_keys);
-}
+const struct test_list claim_list = { tests, G_N_ELEMENTS(tests) };

@@ -7,7 +7,11 @@
 #include <cmocka.h>
 #include <glib.h>
 
-int record_tests(void);
-int token_tests(void);
-int claim_tests(void);
-int process_tests(void);
+struct test_list {
+	const struct CMUnitTest *tests;
+	size_t count;
+};
+extern const struct test_list record_list, token_list, claim_list, process_list;
+/* The keys that the tests of tokens know of, as a document; made once. */
+void token_keys_open(void);
+void token_keys_close(void);

@@ -469,18 +469,14 @@ static void documents_that_are_no_keys(void **state)
 	}
 }
 
-static int open_keys(void **state)
+void token_keys_open(void)
 {
-	(void)state;
 	jwks = mint_jwks("rsa", "p256", "p256-b", "p384", "p521", "ed25519", NULL);
-	return 0;
 }
 
-static int close_keys(void **state)
+void token_keys_close(void)
 {
-	(void)state;
 	g_free(jwks);
-	return 0;
 }
 
 static const struct CMUnitTest tests[] = {
@@ -500,7 +496,4 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(documents_that_are_no_keys),
 };
 
-int token_tests(void)
-{
-	return cmocka_run_group_tests_name("verifier tokens", tests, open_keys, close_keys);
-}
+const struct test_list token_list = { tests, G_N_ELEMENTS(tests) };
