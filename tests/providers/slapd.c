@@ -203,6 +203,12 @@ void slapd_kill(struct slapd *slapd)
 	ended(slapd, SIGKILL);
 }
 
+void slapd_freeze(const struct slapd *slapd)
+{
+	kill(slapd->pid, SIGSTOP);
+	waitpid(slapd->pid, NULL, WUNTRACED);
+}
+
 void slapd_restart(struct slapd *slapd)
 {
 	if (slapd->pid == 0)
