@@ -91,6 +91,7 @@ const char *log_advice(enum reason reason)
 	case REASON_TOKEN_MALFORMED:
 	case REASON_TOKEN_TYPE:
 	case REASON_TOKEN_EVENT:
+	case REASON_TOKEN_REPLAYED:
 	case REASON_TOKEN_TIMES:
 	case REASON_TOKEN_ALGORITHM:
 	case REASON_TOKEN_KEY_UNKNOWN:

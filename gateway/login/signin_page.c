@@ -111,7 +111,7 @@ bool signin_routes(struct login *login, const char *username)
 	bool loaded = ways_load(&ways, login->call);
 	const struct source *source = loaded ? routed(&ways, username) : NULL;
 	if (source)
-		upstream_go(login, source->name, username);
+		upstream_go(login, source, username);
 	source_list_unref(ways.list);
 	return !loaded || source;
 }
@@ -133,7 +133,7 @@ bool signin_goes_elsewhere(struct login *login)
 	bool loaded = ways_load(&ways, login->call);
 	const struct source *source = loaded ? unasked(login, &ways) : NULL;
 	if (source)
-		upstream_go(login, source->name, NULL);
+		upstream_go(login, source, NULL);
 	source_list_unref(ways.list);
 	return !loaded || source;
 }

@@ -451,11 +451,13 @@ describe('signing out', () => {
 		assert.ok(asksPassword(await browser.open(at('leaving').begin().url)) || atUpstream(await browser.open(at('leaving').begin({ idp_hint: 'partner' }).url)), 'signed out')
 	})
 
+	// What was granted with offline_access outlives the session (Back-Channel Logout 1.0, section 2.7).
+	const bound = { name: 'leaving', scope: 'openid profile email' }
 	const notify = (token) => post(`${at('leaving').issuer}/oidc/partner/backchannel-logout`, { logout_token: token })
 	const lives = async (tokens) => at('leaving').isActive(tokens.access_token)
 
 	test('told by the upstream, behind the browser\'s back', async () => {
-		const tokens = await tokensOf('partner', 'bea', { name: 'leaving' })
+		const tokens = await tokensOf('partner', 'bea', bound)
 		assert.ok(await lives(tokens))
 		const answer = await notify(upstreams.plain.logoutToken({ sub: 'bea-1' }))
 		assert.equal(answer.status, 200, answer.text)
@@ -465,14 +467,14 @@ describe('signing out', () => {
 	})
 
 	test('by the certified server itself, at its own sign-out', async () => {
-		const tokens = await tokensOf('partner', 'cleo', { name: 'leaving' })
+		const tokens = await tokensOf('partner', 'cleo', bound)
 		const page = await tokens.browser.open(`${upstreams.plain.origin}/session/end`)
 		await tokens.browser.submit(page, { logout: 'yes' })
 		await until('the session to end', async () => !await lives(tokens))
 	})
 
 	test('one of it counts once, and only what is right counts (OP-10)', async () => {
-		const tokens = await tokensOf('partner', 'dan', { name: 'leaving' }), { plain } = upstreams, about = { sub: 'dan-1' }
+		const tokens = await tokensOf('partner', 'dan', bound), { plain } = upstreams, about = { sub: 'dan-1' }
 		const event = 'http://schemas.openid.net/event/backchannel-logout'
 		const wrong = { 'another audience': plain.logoutToken({ ...about, aud: 'another' }), 'another issuer': plain.logoutToken({ ...about, iss: 'https://evil.example' }), 'a nonce': plain.logoutToken({ ...about, nonce: 'n' }),
 			'no event': plain.logoutToken({ ...about, events: undefined }), 'an event that is no object': plain.logoutToken({ ...about, events: { [event]: 1 } }), 'no jti': plain.logoutToken({ ...about, jti: undefined }),
@@ -486,7 +488,7 @@ describe('signing out', () => {
 		const right = plain.logoutToken(about)
 		assert.equal((await notify(right)).status, 200)
 		assert.ok(!await lives(tokens))
-		const again = await tokensOf('partner', 'dan', { name: 'leaving' })
+		const again = await tokensOf('partner', 'dan', bound)
 		const replay = await notify(right)
 		assert.ok(await lives(again), `a replay ends nothing: ${replay.status}`)
 		assert.equal(replay.status, 400, replay.text)
