@@ -9,6 +9,7 @@
 #include "gateway/audit/coalesce.h"
 #include "gateway/call/sources.h"
 #include "gateway/housekeeping.h"
+#include "gateway/oauth/logout_delivery.h"
 #include "gateway/oauth/oauth.h"
 #include "gateway/routes.h"
 
@@ -29,6 +30,7 @@ struct service {
 	struct provider_place ways;
 	struct http_server *server;
 	struct housekeeping *housekeeping;
+	struct logout_senders *senders;
 };
 
 /* No core dumps, no debugger of the same user, no new privileges (SECURITY CC-6). */
@@ -75,6 +77,10 @@ static bool open_shared(struct service *service, const struct config *config, GE
 		.password_hash = config->password_hash };
 	if (!store_open_configured(&setting, true, &gateway->store, &service->keys, error))
 		return false;
+	const struct fetch_options outbound = config_outbound(config);
+	gateway->fetcher = service->ways.fetcher = fetcher_new(&outbound, error);
+	if (!gateway->fetcher)
+		return false;
 	gateway->keys = service->keys;
 	gateway->base_url = config->base_url;
 	gateway->base_authority = authority_of(config->base_url);
@@ -94,10 +100,12 @@ static void close_shared(struct service *service)
 {
 	struct gateway *gateway = &service->gateway;
 	housekeeping_stop(service->housekeeping);
+	logout_senders_stop(service->senders);
 	if (gateway->cache)
 		cache_free(gateway->cache);
 	oauth_stop(gateway);
 	sources_free(gateway->sources);
+	fetcher_free(gateway->fetcher);
 	if (gateway->hasher)
 		password_hasher_free(gateway->hasher);
 	/* Nobody asks any more: what was counted last goes into the log before it closes. */
@@ -174,6 +182,7 @@ int serve_run(const struct config *config)
 	raise_descriptor_limit(config);
 	log_init(config->log_level, config->log_format);
 	bool running = open_shared(&service, config, &error) && (service.housekeeping = housekeeping_start(&service.gateway)) != NULL
+		&& (service.senders = logout_senders_start(&service.gateway)) != NULL
 		&& start_server(&service, config, &error);
 	if (running) {
 		log_line(LOG_LEVEL_INFO, "service.start", "version", PASSERELLE_VERSION, "address", http_server_address(service.server, 0), "base_url",

@@ -124,6 +124,8 @@ const char *log_advice(enum reason reason)
 	case REASON_REFRESH_UNKNOWN:
 	case REASON_REFRESH_EXPIRED:
 	case REASON_GRANT_REVOKED:
+	case REASON_CLIENT_UNREACHABLE:
+		return "Check the client's backchannel_logout_uri and its own log; its session there may still be open.";
 	case REASON_SESSION_ENDED:
 		return "The person signs in again.";
 	case REASON_REFRESH_REPLAYED:
