@@ -9,6 +9,7 @@
 #include "gateway/audit/coalesce.h"
 #include "gateway/call/sources.h"
 #include "gateway/housekeeping.h"
+#include "gateway/login/flow_gate.h"
 #include "gateway/oauth/logout_delivery.h"
 #include "gateway/oauth/oauth.h"
 #include "gateway/routes.h"
@@ -88,6 +89,7 @@ static bool open_shared(struct service *service, const struct config *config, GE
 	gateway->hasher = password_hasher_new(service->keys, config->password_hash, config->workers.hash_slots, error);
 	if (!gateway->hasher)
 		return false;
+	gateway->flow_gate = flow_gate_new();
 	gateway->coalescer = coalescer_new(gateway->store);
 	gateway->cache = cache_new(gateway->store, CACHE_ENTRIES);
 	gateway->sources = sources_new(gateway->store, &service->ways);
@@ -106,6 +108,7 @@ static void close_shared(struct service *service)
 	oauth_stop(gateway);
 	sources_free(gateway->sources);
 	fetcher_free(gateway->fetcher);
+	flow_gate_free(gateway->flow_gate);
 	if (gateway->hasher)
 		password_hasher_free(gateway->hasher);
 	/* Nobody asks any more: what was counted last goes into the log before it closes. */

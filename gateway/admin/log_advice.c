@@ -77,6 +77,8 @@ const char *log_advice(enum reason reason)
 	case REASON_FLOW_FOREIGN:
 	case REASON_FORM_FORGED:
 		return "The person starts again from the application.";
+	case REASON_FLOOD:
+		return "If these are people behind one proxy, name it in trusted_proxies; else it is a flood, and it costs little.";
 	case REASON_BUSY:
 		return "If it happens often, raise workers or hash_slots, or look for a flood of sign-ins.";
 	case REASON_CLIENT_UNKNOWN:
