@@ -117,6 +117,8 @@ const char *log_advice(enum reason reason)
 	case REASON_FLOW_FOREIGN:
 	case REASON_FORM_FORGED:
 		return "The person starts again from the application.";
+	case REASON_FLOOD:
+		return "If these are people behind one proxy, name it in trusted_proxies; else it is a flood, and it costs little.";
 	case REASON_BUSY:
 		return "If it happens often, raise workers or hash_slots, or look for a flood of sign-ins.";
 	case REASON_CLIENT_UNKNOWN:
@@ -164,6 +166,8 @@ const char *log_advice(enum reason reason)
 	case REASON_REFRESH_UNKNOWN:
 	case REASON_REFRESH_EXPIRED:
 	case REASON_GRANT_REVOKED:
+	case REASON_CLIENT_UNREACHABLE:
+		return "Check the client's backchannel_logout_uri and its own log; its session there may still be open.";
 	case REASON_SESSION_ENDED:
 		return "The person signs in again.";
 	case REASON_REFRESH_REPLAYED:

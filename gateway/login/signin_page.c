@@ -79,12 +79,12 @@ static void show(struct login *login, const struct ways_in *ways, const struct s
 		.problem = view->problem, .provider = view->provider, .client_name = login->client ? login->client->client_name : NULL,
 		.may_cancel = login->client != NULL, .ask_name = ways->by_password || ways->elsewhere_by_domain,
 		.ask_password = ways->by_password && (!ways->elsewhere_by_domain || view->username), .providers = links };
-	bool busy = g_strcmp0(view->problem, "busy") == 0;
+	bool busy = g_strcmp0(view->problem, "busy") == 0 || g_strcmp0(view->problem, "unavailable") == 0;
 	if (view->provider)
 		facts.frame.reference = request_reference(call->request);
 	if (busy)
 		reply_header(call->reply, "Retry-After", "1");
-	call_page(call, busy ? 503 : 200, page_sign_in(&facts), origin);
+	call_page(call, busy ? 503 : view->provider ? 403 : 200, page_sign_in(&facts), origin);
 	links_free(links);
 }
 

@@ -80,6 +80,9 @@ bool change_head(struct unit *unit, int64_t *ret_seq, GError **error);
 /* Sealed columns: context (tenant, table, row, column). Caller frees. */
 char *column_seal(struct unit *unit, const struct seal_context *context, const void *plain, size_t length);
 
+/* Written before sessions end, while they can still be told from those that had ended: what their clients are to be told. */
+bool logout_delivery_add_session(struct unit *unit, const char *tenant, const char *session, int64_t now_ms, GError **error);
+bool logout_delivery_add_account(struct unit *unit, const char *tenant, const char *account, int64_t now_ms, GError **error);
 /* Ends all sessions of an account, revokes all its grants, offline ones too. */
 bool account_end_all(struct unit *unit, const char *tenant, const char *account, int64_t now_ms, GError **error);
 enum found tenant_find_issuer(struct unit *unit, const char *issuer, struct tenant **ret, GError **error);

@@ -46,14 +46,14 @@ const upstreams = {}
 let gateway, callback, browserClient
 const all = () => Object.values(upstreams)
 /** The tenants, one a subject. */
-function scene({ plain, ec, tls, google, azure, linkedin, spinning, away }, clients) {
+function scene({ plain, ec, tls, google, azure, linkedin, spinning }, clients) {
 	const group_map = { 'wiki-up': ['wiki', 'staff'] }, mapped = { scope: SCOPE, group_map }, hidden = { button: false }
 	const mine = (name, more) => tenant(name, { clients, users: [], ...more })
 	return [
 		tenant('acme', { clients, providers: [
 			plain.provider('partner', { ...mapped, display_name: 'Our partner' }), google.provider('google', { hosted_domains: ['acme.example'] }), azure.provider('azure', { group_map, graph_url: azure.origin }), linkedin.provider('linkedin'),
 			ec.provider('ec', hidden), tls.provider('tls', hidden), spinning.provider('spinning', hidden), plain.provider('userinfo', { userinfo: true, ...hidden }),
-			plain.provider('posted', { response_mode: 'form_post', ...hidden }), away.provider('away', { response_mode: 'form_post', ...hidden }), plain.provider('off', { enabled: false }) ] }),
+			plain.provider('posted', { response_mode: 'form_post', ...hidden }), plain.provider('off', { enabled: false }) ] }),
 		mine('methods', { providers: Object.entries(METHODS).map(([method, [settings]]) => plain.provider(nameOf(method), { client_id: nameOf(method), ...settings })) }),
 		mine('mapping', { providers: [
 			plain.provider('claims', { ...mapped, claims: { name: ['nickname', 'preferred_username'], groups: 'groups', email: 'email' }, unmapped_groups: 'drop', username: '{email}' }),
@@ -75,7 +75,7 @@ function scene({ plain, ec, tls, google, azure, linkedin, spinning, away }, clie
 before(async () => {
 	callback = await startCallback()
 	const kinds = { plain: {}, ec: { alg: 'ES256' }, tls: { tls: true }, google: { manner: 'google' }, azure: { manner: 'azure' }, linkedin: { manner: 'linkedin' }, spinning: {},
-		away: { host: 'localhost', alg: 'ES256' } }
+		}
 	await Promise.all(Object.entries(kinds).map(async ([name, options]) => { upstreams[name] = await Upstream.start({ people: people(), ...options }) }))
 	browserClient = { ...CLIENTS.web, redirect_uris: [...CLIENTS.web.redirect_uris, `${callback.origin}/cb`], claims_in_id_token: true }
 	const tenants = scene(upstreams, [browserClient, 'staffonly', 'api']), { plain } = upstreams
@@ -513,15 +513,16 @@ describe('under way', () => {
 
 describe('in a real browser', { skip: hasChromium ? false : 'no Chromium here' }, () => {
 	// The one that posts is another site than the gateway: its answer comes without cookies that are Lax.
-	for (const provider of ['partner', 'azure', 'away'])
+	// form_post from another site needs SameSite=None, which browsers take over https only: docs/providers-openid.md says so.
+	for (const provider of ['partner', 'azure'])
 		test(provider, async () => {
 			const chromium = await launch()
 			try {
 				const page = await (await chromium.newContext({ locale: 'en-GB' })).newPage()
 				page.setDefaultTimeout(10_000)
-				const request = at('acme').begin({ redirect_uri: `${callback.origin}/cb`, ...provider === 'away' ? { idp_hint: 'away' } : {} })
+				const request = at('acme').begin({ redirect_uri: `${callback.origin}/cb` })
 				await page.goto(request.url)
-				if (provider !== 'away') await page.locator(`[href*="/login/${provider}"], form[action*="/login/${provider}"] button, button[formaction*="/login/${provider}"], button[value="${provider}"]`).first().click()
+				await page.locator(`[href*="/login/${provider}"], form[action*="/login/${provider}"] button, button[formaction*="/login/${provider}"], button[value="${provider}"]`).first().click()
 				await page.fill('[name=login]', 'real')
 				await page.click('[name=go]')
 				await page.waitForURL(`${callback.origin}/**`)
