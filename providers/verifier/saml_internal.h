@@ -51,6 +51,6 @@ bool saml_claims_hold(const xmlNode *assertion, const struct saml_response_quest
 /* What a verified and valid assertion says, put into `answer`. False: no subject, recorded. */
 bool saml_assertion_read(const xmlNode *assertion, const struct saml_response_question *question, struct checks *checks, json_t *answer);
 
-/* Lasso processes the same Response, with signature checks forced and the asked request restored. `decrypted`: the assertion in clear
+/* Lasso processes the same Response, with the asked request restored. `decrypted`: the assertion in clear
  * where it came encrypted, else NULL. */
-bool saml_lasso_agrees(const xmlNode *decrypted, const struct saml_response_question *question, struct checks *checks);
+bool saml_lasso_agrees(const xmlNode *decrypted, bool both_signed, const struct saml_response_question *question, struct checks *checks);

@@ -134,7 +134,9 @@ static LassoLogin *login_new(LassoServer *server, const char *request_id)
 	return request_id ? lasso_login_new_from_dump(server, dump) : lasso_login_new(server);
 }
 
-bool saml_lasso_agrees(const xmlNode *decrypted, const struct saml_response_question *question, struct checks *checks)
+/* FORCE wants a signature on the Response and one on the assertion. Where there is one only, MAYBE wants one of the two that is good, and refuses a message without
+ * any; the hint that ignores signatures stands nowhere in this program. */
+bool saml_lasso_agrees(const xmlNode *decrypted, bool both_signed, const struct saml_response_question *question, struct checks *checks)
 {
 	LassoServer *server = server_of(question);
 	g_autofree char *message = plain_message(question, decrypted);
@@ -142,7 +144,7 @@ bool saml_lasso_agrees(const xmlNode *decrypted, const struct saml_response_ques
 	int result = LASSO_ERROR_UNDEFINED;
 
 	if (login) {
-		lasso_profile_set_signature_verify_hint(LASSO_PROFILE(login), LASSO_PROFILE_SIGNATURE_VERIFY_HINT_FORCE);
+		lasso_profile_set_signature_verify_hint(LASSO_PROFILE(login), both_signed ? LASSO_PROFILE_SIGNATURE_VERIFY_HINT_FORCE : LASSO_PROFILE_SIGNATURE_VERIFY_HINT_MAYBE);
 		result = lasso_login_process_authn_response_msg(login, message);
 		if (result == 0 && g_strcmp0(LASSO_PROFILE(login)->remote_providerID, question->trust.idp_entity_id) != 0)
 			result = LASSO_PROFILE_ERROR_UNKNOWN_PROVIDER;

@@ -228,7 +228,7 @@ struct secret *saml_decrypt(xmlNode *encrypted, struct secret *const *keys, size
 	if (xml_count(encrypted, NS_ENCRYPTION, "EncryptedData") != 1 || !wrapped)
 		return NULL;
 	for (size_t i = 0; i < key_count; i++) {
-		xmlSecKey *ours = xmlSecCryptoAppKeyLoadMemory(secret_bytes(keys[i]), (xmlSecSize)secret_length(keys[i]), xmlSecKeyDataFormatPkcs8Der, NULL, NULL, NULL);
+		xmlSecKey *ours = xmlSecCryptoAppKeyLoadMemory(secret_bytes(keys[i]), (xmlSecSize)secret_length(keys[i]), xmlSecKeyDataFormatDer, NULL, NULL, NULL);
 		g_autoptr(secret_t) session = decrypt_node(wrapped, xmlEncCtxModeEncryptedKey, ours);
 		size_t length = session ? secret_length(session) : 0;
 		if (length != 16 && length != 24 && length != 32)

@@ -1,6 +1,6 @@
 /* An identity provider for the tests, on xmlsec: it says whatever it is told to, and signs or encrypts it as told. */
 #pragma once
-#include "providers/verifier/saml_check.h"
+#include "providers/verifier/saml_internal.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,7 +14,7 @@
 #define SP_ACS "https://login.acme.example/saml/okta/acs"
 #define SP_SLO "https://login.acme.example/saml/okta/slo"
 #define REQUEST_ID "_request0123456789"
-#define NOW_MS 1790000000000 /* 2026-09-21T13:33:20Z */
+#define NOW_MS 1789997600000 /* 2026-09-21T13:33:20Z */
 #define AT_NOW "2026-09-21T13:33:20Z"
 #define AT_PAST "2026-09-21T13:00:00Z"
 #define AT_SOON "2026-09-21T13:38:20Z"
@@ -64,5 +64,7 @@ struct saml_response_question question_good(const char *xml);
 json_t *ask_response(const struct saml_response_question *question);
 /* True where the answer is "ok"; the last check's name otherwise in *ret_rule (borrowed from the answer). */
 bool answer_is_ok(const json_t *answer, const char **ret_rule);
+/* Fails with the check that decided. */
+void assert_answer_ok(const json_t *answer);
 /* The first `from` becomes `to`; it must be there. Caller frees with g_free. */
 char *replaced(const char *text, const char *from, const char *to);
