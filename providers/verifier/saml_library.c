@@ -29,7 +29,7 @@ bool saml_library_start(void)
 	xmlCleanupInputCallbacks();
 	g_log_set_handler("Lasso", G_LOG_LEVEL_MASK | G_LOG_FLAG_FATAL | G_LOG_FLAG_RECURSION, say_nothing, NULL);
 	g_log_set_handler("lasso", G_LOG_LEVEL_MASK | G_LOG_FLAG_FATAL | G_LOG_FLAG_RECURSION, say_nothing, NULL);
-	if (!getenv("SAML_DEBUG")) xmlSetGenericErrorFunc(NULL, say_nothing_of_xml);
-	if (!getenv("SAML_DEBUG")) xmlSecErrorsSetCallback(NULL); else xmlSecErrorsSetCallback(xmlSecErrorsDefaultCallback);
+	xmlSetGenericErrorFunc(NULL, say_nothing_of_xml);
+	xmlSecErrorsSetCallback(NULL);
 	return true;
 }
