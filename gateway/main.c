@@ -6,6 +6,7 @@
 #include "gateway/config.h"
 #include "gateway/serve.h"
 #include "providers/provider.h"
+#include "providers/verifier/verifier.h"
 
 #include <signal.h>
 #include <string.h>
@@ -101,6 +102,8 @@ static int administer(const char *config_path, int argc, char **argv)
 int main(int argc, char **argv)
 {
 	const char *config_path = NULL;
+	if (argc == 2 && strcmp(argv[1], VERIFIER_VERB) == 0)
+		return verifier_main();
 	/* The database, the key file and what export writes are nobody else's to read. */
 	umask(077);
 	signal(SIGPIPE, SIG_IGN); /* libldap writes to sockets that the other side may have closed */

@@ -15,7 +15,7 @@
 #include "base/secret.h"
 #include "crypto/password.h"
 #include "policies/decision.h"
-#include "providers/checks.h"
+#include "base/checks.h"
 #include "providers/identity.h"
 
 enum verdict {

@@ -6,7 +6,7 @@
  * It knows no namespaces: names are compared by their local part, so that a foreign prefix evades nothing; the tree's reader checks namespaces after it.
  */
 #pragma once
-#include "providers/checks.h"
+#include "base/checks.h"
 
 enum prefilter_kind {
 	PREFILTER_RESPONSE,  /* samlp:Response */
@@ -17,7 +17,7 @@ enum prefilter_kind {
 };
 
 #define PREFILTER_MESSAGE_MAX (256 * 1024)
-#define PREFILTER_METADATA_MAX (2 * 1024 * 1024)
+#define PREFILTER_METADATA_MAX (448 * 1024) /* has to fit into a question (RECORD_REQUEST_MAX): one provider's, not a federation's */
 
 struct prefilter_facts {
 	size_t elements, attributes, depth;

@@ -1,17 +1,20 @@
 /* What is read out of a verified assertion: who, what of him, and which session. Bounded, since all of it goes to the parent in one record. */
 #include "providers/verifier/saml_internal.h"
 
+#include "base/text.h"
+
 #include <string.h>
 
 #define NAME_BYTES_MAX 255   /* of a subject: providers/identity.h */
 #define TEXT_BYTES_MAX 1024  /* of attribute names, formats and qualifiers */
 #define VALUE_BYTES_MAX 4096
-#define ATTRIBUTES_MAX 256
-#define VALUES_MAX 1000      /* in all; more groups than that are no sign-in */
+/* In all, so that the answer fits into a record. More groups than that are no sign-in. */
+#define ATTRIBUTES_MAX 64
+#define VALUES_MAX 500
 
 static void set_text(json_t *object, const char *key, const char *text, size_t max)
 {
-	if (text && *text && strlen(text) <= max)
+	if (text && *text && text_is_plain(text, max))
 		json_object_set_new(object, key, json_string(text));
 }
 
@@ -65,7 +68,7 @@ json_t *saml_name_json(const xmlNode *name)
 {
 	g_autofree char *value = xml_text(name);
 
-	if (!value || !*value || strlen(value) > NAME_BYTES_MAX)
+	if (!value || !*value || !text_is_plain(value, NAME_BYTES_MAX))
 		return NULL;
 	json_t *object = json_object();
 	json_object_set_new(object, "value", json_string(value));
@@ -88,7 +91,7 @@ static json_t *attribute_json(const xmlNode *attribute, size_t *values)
 	g_autofree char *name = xml_attribute(attribute, "Name");
 	json_t *object = NULL, *list = NULL;
 
-	if (!name || !*name || strlen(name) > TEXT_BYTES_MAX)
+	if (!name || !*name || !text_is_plain(name, TEXT_BYTES_MAX))
 		return NULL;
 	object = json_object();
 	json_object_set_new(object, "name", json_string(name));
@@ -175,7 +178,7 @@ static bool read_subject(const xmlNode *assertion, const struct saml_response_qu
 	if (!check_name_format(name, question, checks, &changes))
 		return false;
 	const char *subject = question->subject_attribute ? saml_attribute_single(json_object_get(answer, "attributes"), question->subject_attribute) : json_string_at(name, "value");
-	bool fit = subject && *subject && strlen(subject) <= NAME_BYTES_MAX;
+	bool fit = subject && *subject && text_is_plain(subject, NAME_BYTES_MAX);
 	if (!check_advised(checks, "subject_value", fit ? "a value" : "none, several or too long", "exactly one value", fit,
 	                   "Let the identity provider send the attribute that subject names, once, with one value."))
 		return false;

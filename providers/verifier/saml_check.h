@@ -3,10 +3,10 @@
  *   bytes → pre-filter → tree → signature of the Response (if it has one) → decryption → pre-filter → signature of the Assertion
  *         → the digested bytes parsed again → Lasso on the same message → the claim table
  *
- * A step is reached only when all before it passed. Every one is recorded (providers/checks.h), with what was seen and what was expected. */
+ * A step is reached only when all before it passed. Every one is recorded (base/checks.h), with what was seen and what was expected. */
 #pragma once
 #include "base/secret.h"
-#include "providers/checks.h"
+#include "base/checks.h"
 
 /* Once in the child, before it shuts itself in and reads the first byte: xmlsec and Lasso read the environment and load what they need. */
 bool saml_library_start(void);

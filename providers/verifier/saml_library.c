@@ -1,4 +1,5 @@
 /* Starting xmlsec and Lasso, once, before the child shuts itself in. */
+#include "providers/verifier/operations.h"
 #include "providers/verifier/saml_check.h"
 
 #include <lasso/lasso.h>
@@ -32,4 +33,11 @@ bool saml_library_start(void)
 	xmlSetGenericErrorFunc(NULL, say_nothing_of_xml);
 	xmlSecErrorsSetCallback(NULL);
 	return true;
+}
+
+void saml_start(void)
+{
+	/* A child whose SAML does not start is of no use to anybody: it ends, and says so by that. */
+	if (!saml_library_start())
+		abort();
 }

@@ -3,6 +3,8 @@
  * Lasso than the keys' owner. */
 #include "providers/verifier/saml_internal.h"
 
+#include "base/text.h"
+
 #include <string.h>
 
 #define SESSIONS_MAX 64
@@ -41,7 +43,7 @@ static void set_sessions(json_t *answer, const xmlNode *message)
 
 	for (const xmlNode *node = xml_child(message, NS_PROTOCOL, "SessionIndex"); node && json_array_size(list) < SESSIONS_MAX; node = xml_next(node)) {
 		g_autofree char *text = xml_text(node);
-		if (text && *text && strlen(text) <= INDEX_BYTES_MAX)
+		if (text && *text && text_is_plain(text, INDEX_BYTES_MAX))
 			json_array_append_new(list, json_string(text));
 	}
 	json_object_set_new(answer, "session_indexes", list);

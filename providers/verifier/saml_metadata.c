@@ -4,6 +4,7 @@
 #include "providers/verifier/saml_internal.h"
 
 #include "base/encoding.h"
+#include "base/text.h"
 #include "base/url.h"
 #include "crypto/certificate.h"
 
@@ -191,7 +192,7 @@ static json_t *formats_read(const xmlNode *role)
 
 	for (const xmlNode *node = xml_child(role, NS_METADATA, "NameIDFormat"); node && json_array_size(list) < ENDPOINTS_MAX; node = xml_next(node)) {
 		g_autofree char *text = xml_text(node);
-		if (text && *text && strlen(text) <= ENTITY_ID_MAX)
+		if (text && *text && text_is_plain(text, ENTITY_ID_MAX))
 			json_array_append_new(list, json_string(text));
 	}
 	return list;
@@ -202,7 +203,7 @@ static bool entity_is_fit(const xmlNode *entity, const xmlNode *role, const json
 	const char *id = json_string_at(said, "entity_id");
 	g_autofree char *until = xml_attribute(entity, "validUntil");
 
-	return check(checks, "metadata_entity_id", id, "the provider's name", id && *id && strlen(id) <= ENTITY_ID_MAX) &&
+	return check(checks, "metadata_entity_id", id, "the provider's name", id && *id && text_is_plain(id, ENTITY_ID_MAX)) &&
 	       check(checks, "metadata_role", role ? "identity provider" : "none", "an IDPSSODescriptor for SAML 2.0", role != NULL) &&
 	       check_advised(checks, "metadata_validity", until, "in the future", valid_until(role) > now_ms, "Ask the identity provider for current metadata: this document is no longer valid.") &&
 	       check_advised(checks, "metadata_signing_key", fit_count(json_object_get(said, "signing")) > 0 ? "present" : "none", "an RSA certificate of 2048 bits or more",

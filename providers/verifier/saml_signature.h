@@ -1,7 +1,7 @@
 /* Signatures and encryption of SAML messages, by xmlsec with keys that the caller pins; whatever a message says of its own keys is thrown away. */
 #pragma once
 #include "base/secret.h"
-#include "providers/checks.h"
+#include "base/checks.h"
 #include "providers/verifier/saml_xml.h"
 
 /* The identity provider's signing certificates, as configured. */

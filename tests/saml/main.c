@@ -2,7 +2,10 @@
 #include "idp.h"
 #include "subjects.h"
 
+#include "providers/verifier/verifier.h"
+
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #define TESTS_MAX 128
@@ -14,8 +17,10 @@ static size_t add(struct CMUnitTest *all, size_t count, const struct test_list *
 	return count;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+	if (argc > 1 && strcmp(argv[1], VERIFIER_VERB) == 0)
+		return verifier_main();
 	struct CMUnitTest all[TESTS_MAX];
 	size_t count = 0;
 
@@ -27,6 +32,7 @@ int main(void)
 	count = add(all, count, &prefilter_list);
 	count = add(all, count, &response_list);
 	count = add(all, count, &attack_list);
+	count = add(all, count, &cage_list);
 	int failed = _cmocka_run_group_tests("saml", all, count, NULL, NULL);
 	pairs_free();
 	return failed;
