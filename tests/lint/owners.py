@@ -26,6 +26,7 @@ OWNERS = {
 	'seccomp.h': ['providers/verifier/*.c'],
 	'fido*.h': ['crypto/webauthn*.c'],
 	'cbor.h': ['crypto/webauthn*.c'],
+	'zlib.h': ['providers/saml_binding.c'],
 	'qrencode.h': ['gateway/pages/*.c'],
 }
 NOT_UNISTRING = {'unistd.h'}

@@ -29,7 +29,7 @@ int main(int argc, char **argv)
 	if (!saml_library_start())
 		return 1;
 	pairs_make();
-	count = add(all, count, &prefilter_list);
+	count = add(all, count, &message_list);
 	count = add(all, count, &response_list);
 	count = add(all, count, &attack_list);
 	count = add(all, count, &cage_list);
