@@ -2,6 +2,7 @@
 #pragma once
 #include "base/log.h"
 #include "crypto/password.h"
+#include "providers/fetch.h"
 #include <stdint.h>
 
 struct config {
@@ -16,9 +17,12 @@ struct config {
 	struct password_cost password_hash;
 	enum log_level log_level;
 	enum log_format log_format;
+	struct { char **allow; int64_t connect_timeout_ms, timeout_ms; char *ca_file, *proxy; } outbound; /* ca_file NULL: the system's; proxy NULL: none */
 };
 
 /* `path` from --config, NULL: $PASSERELLE_CONFIG, ./passerelle.yaml, /etc/passerelle/passerelle.yaml, else the defaults. A key that is declared but not built
  * yet is an error that says so. NULL with *error: one mistake a line, "file:line: key: …". */
 struct config *config_load(const char *path, GError **error);
 void config_free(struct config *config);
+/* What fetcher_new takes; borrows from the snapshot. */
+struct fetch_options config_outbound(const struct config *config);

@@ -93,6 +93,7 @@ static int administer(const char *config_path, int argc, char **argv)
 		.secret_key_file = config->secret_key_file,
 		.base_url = config->base_url,
 		.password_hash = config->password_hash,
+		.outbound = config_outbound(config),
 	};
 	int status = command_run(&setting, argc - 1, argv + 1);
 	config_free(config);

@@ -1,6 +1,7 @@
 /* The command line's verbs: passerelle OBJECT VERB NAME --tenant T. */
 #pragma once
 #include "crypto/password.h"
+#include "providers/fetch.h"
 #include <stdbool.h>
 #include <stdio.h>
 
@@ -10,6 +11,7 @@ struct command_setting {
 	const char *secret_key_file;
 	const char *base_url;         /* default issuers are {base_url}/t/{name} */
 	struct password_cost password_hash;
+	struct fetch_options outbound;
 };
 
 enum { EXIT_DONE = 0, EXIT_FAILED_COMMAND = 1, EXIT_USAGE = 2 };

@@ -66,7 +66,8 @@ static void client_grants_check(struct declaration *declaration, const struct de
 	const json_t *grants = json_object_get(client->settings, "grant_types");
 	const char *scope = json_string_at(client->settings, "scope");
 	bool code = json_array_has(grants, "authorization_code");
-	bool is_public = g_strcmp0(json_string_at(client->settings, "token_endpoint_auth_method"), "none") == 0;
+	const char *method = json_string_at(client->settings, "token_endpoint_auth_method");
+	bool is_public = g_strcmp0(method, "none") == 0, signs = g_strcmp0(method, "private_key_jwt") == 0;
 	const json_t *w = client->written;
 	if (code && json_array_size(json_object_get(client->settings, "redirect_uris")) == 0)
 		declaration_mistake(declaration, w, "redirect_uris", client->where, "absent, expected at least one: grant_types has authorization_code");
@@ -76,9 +77,12 @@ static void client_grants_check(struct declaration *declaration, const struct de
 		declaration_mistake(declaration, w, "grant_types", client->where, "client_credentials, expected a client that authenticates: this one has none");
 	if (is_public && !json_is_true(json_object_get(client->settings, "require_pkce")))
 		declaration_mistake(declaration, w, "require_pkce", client->where, "false, expected true: only confidential clients may go without PKCE");
-	if (is_public && client->secret_given)
+	if ((is_public || signs) && client->secret_given)
 		declaration_mistake(declaration, w, json_object_get(w, "client_secret") ? "client_secret" : "client_secret_hash", client->where,
-		                    "given, expected none: token_endpoint_auth_method is none");
+		                    "given, expected none: token_endpoint_auth_method is %s", method);
+	if (signs != (json_object_get(client->settings, "jwks") != NULL))
+		declaration_mistake(declaration, w, "jwks", client->where, signs ? "absent, expected the public keys that private_key_jwt is checked with"
+			: "given, expected none: only token_endpoint_auth_method private_key_jwt uses it");
 	if (scope && scope_has(scope, "offline_access") && !json_array_has(grants, "refresh_token"))
 		declaration_mistake(declaration, w, "scope", client->where, "offline_access, expected refresh_token among grant_types");
 }

@@ -26,15 +26,39 @@ const char *log_advice(enum reason reason)
 	case REASON_LOCKED_UPSTREAM:
 		return "The directory locked the account: unlock it there, or wait.";
 	case REASON_PASSWORD_EXPIRED:
-		return "The password must be changed at the provider.";
+		return "The password must be changed at the provider, or here where its `password_change` allows it.";
+	case REASON_PASSWORD_TOO_SHORT:
+	case REASON_PASSWORD_REUSED:
+	case REASON_PASSWORD_TOO_YOUNG:
+	case REASON_PASSWORD_REJECTED:
+		return "The person chooses another one; the rules are the directory's.";
+	case REASON_PASSWORD_NOT_REPEATED:
+		return "The person types it again.";
+	case REASON_PASSWORD_FIXED:
+		return "Let people, or for expired passwords the service account, change passwords in the directory: see docs/directories.md.";
 	case REASON_PASSWORD_UNUSABLE:
 		return "`passerelle user passwd NAME` replaces the stored hash.";
 	case REASON_PROVIDER_UNKNOWN:
 		return "Check the provider's name and whether it is enabled in the declaration.";
 	case REASON_PROVIDER_UNAVAILABLE:
 		return "Check that the provider is up and can be reached from this machine.";
+	case REASON_PROVIDER_UNASKED:
+		return "Give the provider a service account (`bind_dn`), and refreshes can ask it.";
 	case REASON_PROVIDER_REFUSED:
 		return "The provider's own log says why.";
+	case REASON_PROVIDER_CODE:
+		return "If it is always so, compare the redirect URI registered there with `provider test`; once in a while it is a page that was reloaded.";
+	case REASON_PROVIDER_CLIENT:
+		return "Run `passerelle provider test`: it shows whether the provider knows us, and what to set on which side.";
+	case REASON_STATE_INVALID:
+		return "An old page or the Back button does this; many from one address are somebody trying.";
+	case REASON_ISS_PARAMETER:
+	case REASON_USERINFO_SUBJECT:
+		return "The provider is misconfigured, or somebody mixed another one's answer in: compare the failed check with `passerelle provider test`.";
+	case REASON_HOSTED_DOMAIN:
+		return "Add the domain to the provider's hosted_domains, if its people may come in.";
+	case REASON_NO_FRESH_LOGIN:
+		return "The application asked for prompt=login or max_age; let these people sign in with another provider, or change the application.";
 	case REASON_PROVIDER_VIOLATION:
 		return "Compare the failed check above with the provider's settings; if they are right, somebody may have forged the answer.";
 	case REASON_TOKEN_MALFORMED:
@@ -83,6 +107,10 @@ const char *log_advice(enum reason reason)
 		return "Check the client_id and the issuer the application was given; `passerelle client list` shows what there is.";
 	case REASON_CLIENT_SECRET_WRONG:
 		return "Check the application's secret; `passerelle client rotate-secret ID` makes a new one.";
+	case REASON_CLIENT_ASSERTION_WRONG:
+		return "The failed check above says what is wrong with it; compare the application's key with the client's jwks, and both clocks.";
+	case REASON_CLIENT_ASSERTION_REPLAYED:
+		return "The application sent one assertion twice, or somebody took a copy: each needs a jti of its own.";
 	case REASON_CLIENT_METHOD_WRONG:
 		return "Set token_endpoint_auth_method to what the application does, or the application to what is declared.";
 	case REASON_CLIENT_AUTH_MISSING:
@@ -108,6 +136,8 @@ const char *log_advice(enum reason reason)
 	case REASON_LOGIN_REQUIRED:
 	case REASON_CONSENT_REQUIRED:
 		return "Nothing: the application asks again without prompt=none.";
+	case REASON_ACR_UNMET:
+		return "The application's acr_values or claims must ask for a class that discovery lists.";
 	case REASON_CODE_UNKNOWN:
 	case REASON_CODE_EXPIRED:
 		return "The person starts again; if it happens often, the application redeems codes too late or twice.";

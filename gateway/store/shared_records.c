@@ -157,6 +157,8 @@ static enum client_auth_method auth_method_read(const json_t *settings)
 		return CLIENT_AUTH_BASIC;
 	if (strcmp(name, "client_secret_post") == 0)
 		return CLIENT_AUTH_POST;
+	if (strcmp(name, "private_key_jwt") == 0)
+		return CLIENT_AUTH_PRIVATE_KEY_JWT;
 	return strcmp(name, "none") == 0 ? CLIENT_AUTH_NONE : CLIENT_AUTH_UNKNOWN;
 }
 
@@ -215,6 +217,7 @@ struct client *client_new(const char *client_id, json_t *settings)
 	client->claims_in_id_token = flag_or(settings, "claims_in_id_token", false);
 	client->rotate_refresh_tokens = flag_or(settings, "refresh_token_rotation", client->auth_method == CLIENT_AUTH_NONE);
 	client->native = strcmp(text_or(settings, "application_type", "web"), "native") == 0;
+	client->jwks = json_object_get(settings, "jwks") ? jwk_set_read(json_object_get(settings, "jwks"), NULL) : NULL;
 	client->access_token_lifetime_s = integer_or(settings, "access_token_lifetime", 0);
 	return client;
 }
@@ -236,6 +239,7 @@ static void client_empty(void *data)
 	g_strfreev(client->resources);
 	g_strfreev(client->allowed_groups);
 	g_free(client->scope);
+	jwk_set_free(client->jwks);
 	wipe(client->secrets, sizeof(client->secrets));
 }
 

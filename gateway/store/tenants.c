@@ -45,7 +45,7 @@ static const struct {
 	SWEEP("link", "provider, subject"),
 	SWEEP("account", "account"),
 	SWEEP("account_gone", "account"),
-	SWEEP("revoked_jti", "jti"),
+	SWEEP("revoked_jti", "jti"), SWEEP("assertion", "digest"),
 	SWEEP("throttle", "bucket"),
 	SWEEP("log_row", "node, seq"),
 	SWEEP("log_anchor", "node"),

@@ -164,9 +164,8 @@ static uint64_t mapped_bytes(void)
 	return pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
-static bool limits_close(const struct sandbox_limits *limits)
+static bool limits_close(const struct sandbox_limits *limits, uint64_t mapped)
 {
-	const uint64_t mapped = mapped_bytes();
 	if (!SANITIZED && (mapped == 0 || !limit(RLIMIT_AS, mapped + limits->memory_bytes)))
 		return false;
 	return limit(RLIMIT_CORE, 0) && limit(RLIMIT_FSIZE, 0) && limit(RLIMIT_NPROC, 0) && limit(RLIMIT_MEMLOCK, 0) && (SANITIZED || limit(RLIMIT_NOFILE, 0));
@@ -193,8 +192,9 @@ bool sandbox_begin(GError **error)
 
 bool sandbox_close(const struct sandbox_limits *limits, char **ret_level, GError **error)
 {
+	const uint64_t mapped = mapped_bytes(); /* behind the next line no file can be opened any more */
 	const int landlock = landlock_close();
-	if (!limits_close(limits))
+	if (!limits_close(limits, mapped))
 		return fail(error, ERROR_INTERNAL, "setrlimit: %s", g_strerror(errno));
 	if (!seccomp_close(error))
 		return false;

@@ -147,7 +147,7 @@ static bool no_candidate(struct judge *judge, const struct rule *rule)
 			return refused(judge, rule, REASON_TOKEN_ALGORITHM, key->fault ? key->fault : judge->token.algorithm_name, "an algorithm that fits the key of that kid");
 	}
 	judge->unknown_key = true;
-	return said(judge, rule, kid ? kid : "(no kid)", "the kid of a usable key", false);
+	return refused(judge, rule, REASON_TOKEN_KEY_UNKNOWN, kid ? kid : "(no kid)", "the kid of a usable key");
 }
 
 static bool signature_holds(struct judge *judge, const struct rule *rule)

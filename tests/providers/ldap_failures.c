@@ -280,7 +280,7 @@ static void *crowd_member(void *data)
 /* More people than slots, at a directory that answers: all get in, none as somebody else. */
 static void crowd_shares_the_slots(void **state)
 {
-	static const char *const names[] = {"alice", "person20", "person21", "person22"};
+	static const char *const names[] = {"alice", "person22", "person23", "person24"};
 	struct crowd members[16];
 	pthread_t threads[16];
 	void *opened = ldap_opened("\"connections\":2");
