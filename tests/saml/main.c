@@ -33,6 +33,7 @@ int main(int argc, char **argv)
 	count = add(all, count, &response_list);
 	count = add(all, count, &attack_list);
 	count = add(all, count, &cage_list);
+	count = add(all, count, &driver_list);
 	int failed = _cmocka_run_group_tests("saml", all, count, NULL, NULL);
 	pairs_free();
 	return failed;
