@@ -160,7 +160,8 @@ static bool check_name_format(const json_t *name, const struct saml_response_que
 		return true;
 	return check_advised(checks, "name_id_format", format ? format : FORMAT_UNSPECIFIED, question->allow_mutable_names ? "persistent, emailAddress or unspecified" : FORMAT_PERSISTENT,
 	                     name_may_be_subject(format, question, ret_mutable),
-	                     "Let the identity provider send a persistent NameID, or name an attribute that never changes by subject: attribute:NAME. Addresses count only for a provider with domains of its own.");
+	                     "Let the identity provider send a persistent NameID, or name an attribute that never changes by subject: attribute:NAME. "
+	                     "Addresses count only for a provider with domains of its own.");
 }
 
 static bool read_subject(const xmlNode *assertion, const struct saml_response_question *question, struct checks *checks, json_t *answer)

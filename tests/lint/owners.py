@@ -20,7 +20,7 @@ OWNERS = {
 	'curl/*': ['providers/fetch*.c'],
 	'lasso/*': ['providers/verifier/saml*.c'],
 	'xmlsec/*': ['providers/verifier/saml*.c'],
-	'libxml/*': ['providers/verifier/*.c'],
+	'libxml/*': ['providers/verifier/saml*.[ch]'],
 	'oauth2/*': ['providers/verifier/token*.c'],
 	'cjose/*': ['providers/verifier/token*.c'],
 	'seccomp.h': ['providers/verifier/*.c'],

@@ -127,7 +127,8 @@ static void logout_requests_with_one_fault(void **state)
 
 static void logout_responses_answer_a_request(void **state)
 {
-	g_autofree char *plain = saml_logout_response(&(struct saml_logout_response){.id = "_a1", .destination = SP_SLO, .issuer = IDP_ENTITY, .in_response_to = "_r9", .now_ms = NOW_MS, .success = true, .partial = true});
+	g_autofree char *plain = saml_logout_response(&(struct saml_logout_response){.id = "_a1", .destination = SP_SLO, .issuer = IDP_ENTITY, .in_response_to = "_r9",
+	                                                                                 .now_ms = NOW_MS, .success = true, .partial = true});
 	g_autofree char *message = saml_sign(plain, "_a1", key);
 	struct saml_logout_question question = logout_question(SAML_BINDING_POST, message);
 	const char *rule = NULL;
@@ -252,7 +253,8 @@ static void metadata_is_read(void **state)
 	g_autofree char *one = key_text("use=\"signing\"", PAIR_IDP), *two = key_text("", PAIR_IDP_NEXT), *small = key_text("use=\"signing\"", PAIR_SMALL);
 	g_autofree char *inside = g_strconcat(one, two, small, two, "<md:SingleLogoutService " REDIRECT " Location=\"javascript:alert(1)\"/><md:SingleLogoutService " REDIRECT
 	                                      " Location=\"https://idp.example/slo\" ResponseLocation=\"http://idp.example/insecure\"/><md:NameIDFormat> urn:x </md:NameIDFormat>" SSO, NULL);
-	g_autofree char *text = idp_metadata_text("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<!-- made by Shibboleth - do not publish -->\n", "validUntil=\"2026-10-01T00:00:00Z\" cacheDuration=\"P1DT1H\"", inside);
+	g_autofree char *text = idp_metadata_text("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<!-- made by Shibboleth - do not publish -->\n",
+	                                           "validUntil=\"2026-10-01T00:00:00Z\" cacheDuration=\"P1DT1H\"", inside);
 	g_autoptr(json_t) answer = saml_metadata_read(text, strlen(text), NULL, NOW_MS);
 	int64_t cache = 0;
 
@@ -300,7 +302,8 @@ static void metadata_that_is_refused(void **state)
 
 static void our_metadata_is_well_formed(void **state)
 {
-	g_autofree char *text = saml_sp_metadata(&(struct saml_sp_metadata){.entity_id = SP_ENTITY, .acs_url = SP_ACS, .slo_url = SP_SLO, .signs_requests = true, .signing = certificates, .encryption = certificates});
+	g_autofree char *text = saml_sp_metadata(&(struct saml_sp_metadata){.entity_id = SP_ENTITY, .acs_url = SP_ACS, .slo_url = SP_SLO, .signs_requests = true,
+	                                                                     .signing = certificates, .encryption = certificates});
 	g_autoptr(xmlDoc) document = xml_read(text, strlen(text));
 	const xmlNode *role = xml_child(xmlDocGetRootElement(document), NS_METADATA, "SPSSODescriptor");
 	g_autofree char *wants = xml_attribute(role, "WantAssertionsSigned");
