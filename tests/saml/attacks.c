@@ -335,7 +335,7 @@ static void altered_after_signing(void **state)
 		{"7f3c-", "admin"}, {"alice@acme.example", "admin@acme.example"}, {"<saml:AttributeValue>staff", "<saml:AttributeValue>admins"}, {"nameid-format:persistent", "nameid-format:entity"},
 		{"Name=\"groups\"", "Name=\"mail\""}, {"FriendlyName=\"mail\"", "FriendlyName=\"uid\""}, {"SessionIndex=\"_session1\"", "SessionIndex=\"_session2\""},
 		{"SessionNotOnOrAfter=\"2026-09-21T21", "SessionNotOnOrAfter=\"2026-09-21T22"}, {"PasswordProtectedTransport", "X509"}, {"AuthnInstant=\"2026-09-21T13:00", "AuthnInstant=\"2026-09-21T13:01"},
-		{"<saml:Conditions ", "<saml:Conditions x=\"1\" "}, {"<saml:Subject>", "<saml:Subject> "}, 
+		{"<saml:Conditions ", "<saml:Conditions x=\"1\" "}, {"<saml:Subject>", "<saml:Subject> "},
 		{"</saml:AttributeStatement>", "<saml:Attribute Name=\"admin\"><saml:AttributeValue>1</saml:AttributeValue></saml:Attribute></saml:AttributeStatement>"},
 		{"wiki &amp; docs", "wiki &lt; docs"}, {"NotBefore=\"2026-09-21T13:00:00Z\"", "NotBefore=\"2026-09-21T12:00:00Z\""}, {"ID=\"_assertion1\"", "ID=\"_assertion2\""},
 		{"M\xc3\xa9lanie", "Me\xcc\x81lanie"}, {" Name=\"displayName\"", " Name=\"displayName\" NameFormat=\"urn:x\""},
