@@ -87,6 +87,14 @@ static void client_grants_check(struct declaration *declaration, const struct de
 		declaration_mistake(declaration, w, "scope", client->where, "offline_access, expected refresh_token among grant_types");
 }
 
+/* EdDSA is the older name of Ed25519; one name is stored so that it never shows as a difference. */
+static void algorithm_settle(json_t *settings, const char *key)
+{
+	const char *algorithm = json_string_at(settings, key);
+	if (algorithm)
+		json_object_set_new(settings, key, json_string(jose_algorithm_name(jose_algorithm_named(algorithm))));
+}
+
 /* Defaults that depend on other keys, filled so that what is stored says everything. */
 static void client_defaults_fill(json_t *settings)
 {
@@ -100,9 +108,8 @@ static void client_defaults_fill(json_t *settings)
 		json_object_set_new(settings, "refresh_token_rotation", json_boolean(is_public));
 	if (!json_object_get(settings, "scope"))
 		json_object_set_new(settings, "scope", json_string(code ? "openid" : ""));
-	const char *algorithm = json_string_at(settings, "id_token_signed_response_alg");
-	/* EdDSA is the older name of the same thing; one name is stored so that it never shows as a difference. */
-	json_object_set_new(settings, "id_token_signed_response_alg", json_string(jose_algorithm_name(jose_algorithm_named(algorithm))));
+	algorithm_settle(settings, "id_token_signed_response_alg");
+	algorithm_settle(settings, "userinfo_signed_response_alg");
 }
 
 /* The secret leaves the settings as a digest: from here on nothing holds it in clear. */
@@ -148,8 +155,7 @@ static void resource_read(struct declaration *declaration, struct declared_tenan
 	g_ptr_array_add(tenant->resources, resource);
 	if (!resource->settings)
 		return;
-	const char *algorithm = json_string_at(resource->settings, "access_token_signed_response_alg");
-	json_object_set_new(resource->settings, "access_token_signed_response_alg", json_string(jose_algorithm_name(jose_algorithm_named(algorithm))));
+	algorithm_settle(resource->settings, "access_token_signed_response_alg");
 	size_t i;
 	json_t *word;
 	json_array_foreach(json_object_get(resource->settings, "scopes"), i, word) {

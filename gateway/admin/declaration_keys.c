@@ -402,7 +402,7 @@ const struct key_rule client_keys[] = {
 	{ .name = "subject_type", .type = KEY_STRING, .standard = "public", .check = subject_type_check, .description = "Form of `sub`." },
 	{ .name = "jwks", .type = KEY_ANY, .check = jwks_check, .description = "Its public keys, for private_key_jwt." },
 	{ .name = "jwks_uri", .type = KEY_NOT_YET, .description = "Address of its public keys." },
-	{ .name = "userinfo_signed_response_alg", .type = KEY_NOT_YET, .description = "Signed userinfo." },
+	{ .name = "userinfo_signed_response_alg", .type = KEY_STRING, .check = algorithm_check, .description = "How its userinfo is signed; absent: plain JSON." },
 	{ .name = "request_object_signing_alg", .type = KEY_NOT_YET, .description = "Signed requests." },
 	{ .name = "backchannel_logout_uri", .type = KEY_NOT_YET, .description = "Told when a session ends." },
 	{ .name = "frontchannel_logout_uri", .type = KEY_NOT_YET, .description = "Told when a session ends." },

@@ -3,6 +3,33 @@
 
 #include <stddef.h>
 
+/* Of what the verifier said about a provider's token. */
+static const char broken_form[] = "The provider sent what it may not send: show its maker the failed check above. If it never happened before, somebody may have forged it.";
+static const char other_client[] = "Compare the provider's client_id here with the one registered there.";
+static const char start_again[] = "The person starts again from the application; if it happens to everybody, the provider does not return the nonce or keeps old tokens.";
+static const char asked_for_more[] = "The application asked for a fresh or a stronger sign-in than this provider gives; see whether it supports max_age and acr_values.";
+static const char *const token_advice[] = {
+	[REASON_TOKEN_MALFORMED] = broken_form,
+	[REASON_TOKEN_TYPE] = broken_form,
+	[REASON_TOKEN_EVENT] = broken_form,
+	[REASON_TOKEN_TIMES] = broken_form,
+	[REASON_TOKEN_ALGORITHM] = "Let the provider sign this client's tokens with RS256, PS256, ES256 or EdDSA and a key of at least 2,048 bits.",
+	[REASON_TOKEN_KEY_UNKNOWN] = "`passerelle provider test NAME` shows the provider's keys. Right after it changed them, a minute's wait is enough.",
+	[REASON_TOKEN_SIGNATURE] = "Forged, or the provider publishes other keys than it signs with: `passerelle provider test NAME`.",
+	[REASON_TOKEN_ISSUER] = "Compare the issuer seen with the provider's declared one; if the provider has moved, declare the new one.",
+	[REASON_TOKEN_TENANT] = "Add the directory's id to allowed_directories, if these people may sign in.",
+	[REASON_TOKEN_AUDIENCE] = other_client,
+	[REASON_TOKEN_AZP] = other_client,
+	[REASON_TOKEN_NONCE] = start_again,
+	[REASON_TOKEN_OLD] = start_again,
+	[REASON_TOKEN_NOT_YET] = "Compare the clocks of both machines (NTP); clock_skew allows up to 5 minutes.",
+	[REASON_TOKEN_AT_HASH] = "The answer of the token endpoint was put together from two: something between here and the provider changes answers, or the provider is broken.",
+	[REASON_TOKEN_AUTH_TIME] = asked_for_more,
+	[REASON_TOKEN_ACR] = asked_for_more,
+	[REASON_TOKEN_SUBJECT] = "The provider answered for another person than the one signing in. If it happens again, ask its administrator.",
+	[REASON_VERIFIER_FAILED] = "The process log says how it ended (verifier.*). One such record is somebody's attempt; many with one provider want a report to its maker and to us.",
+};
+
 const char *log_advice(enum reason reason)
 {
 	switch (reason) {
@@ -65,34 +92,22 @@ const char *log_advice(enum reason reason)
 	case REASON_TOKEN_TYPE:
 	case REASON_TOKEN_EVENT:
 	case REASON_TOKEN_TIMES:
-		return "The provider sent what it may not send: show its maker the failed check above. If it never happened before, somebody may have forged it.";
 	case REASON_TOKEN_ALGORITHM:
-		return "Let the provider sign this client's tokens with RS256, PS256, ES256 or EdDSA and a key of at least 2,048 bits.";
 	case REASON_TOKEN_KEY_UNKNOWN:
-		return "`passerelle provider test NAME` shows the provider's keys. Right after it changed them, a minute's wait is enough.";
 	case REASON_TOKEN_SIGNATURE:
-		return "Forged, or the provider publishes other keys than it signs with: `passerelle provider test NAME`.";
 	case REASON_TOKEN_ISSUER:
-		return "Compare the issuer seen with the provider's declared one; if the provider has moved, declare the new one.";
 	case REASON_TOKEN_TENANT:
-		return "Add the directory's id to allowed_directories, if these people may sign in.";
 	case REASON_TOKEN_AUDIENCE:
 	case REASON_TOKEN_AZP:
-		return "Compare the provider's client_id here with the one registered there.";
 	case REASON_TOKEN_NONCE:
 	case REASON_TOKEN_OLD:
-		return "The person starts again from the application; if it happens to everybody, the provider does not return the nonce or keeps old tokens.";
 	case REASON_TOKEN_NOT_YET:
-		return "Compare the clocks of both machines (NTP); clock_skew allows up to 5 minutes.";
 	case REASON_TOKEN_AT_HASH:
-		return "The answer of the token endpoint was put together from two: something between here and the provider changes answers, or the provider is broken.";
 	case REASON_TOKEN_AUTH_TIME:
 	case REASON_TOKEN_ACR:
-		return "The application asked for a fresh or a stronger sign-in than this provider gives; see whether it supports max_age and acr_values.";
 	case REASON_TOKEN_SUBJECT:
-		return "The provider answered for another person than the one signing in. If it happens again, ask its administrator.";
 	case REASON_VERIFIER_FAILED:
-		return "The process log says how it ended (verifier.*). One such record is somebody's attempt; many with one provider want a report to its maker and to us.";
+		return token_advice[reason];
 	case REASON_NOT_PROVISIONED:
 		return "Make the account first, or change the provider's provisioning.";
 	case REASON_GROUP_NOT_ALLOWED:

@@ -386,8 +386,10 @@ static unsigned algorithms_needed(const struct declared_tenant *declared)
 	unsigned needed = 1U << JOSE_ES256;
 	for (guint i = 0; i < declared->clients->len; i++) {
 		const struct declared_client *client = g_ptr_array_index(declared->clients, i);
-		if (json_array_has(json_object_get(client->settings, "grant_types"), "authorization_code"))
-			needed |= 1U << jose_algorithm_named(json_string_at(client->settings, "id_token_signed_response_alg"));
+		if (!json_array_has(json_object_get(client->settings, "grant_types"), "authorization_code"))
+			continue;
+		needed |= 1U << jose_algorithm_named(json_string_at(client->settings, "id_token_signed_response_alg"));
+		needed |= 1U << jose_algorithm_named(json_string_at(client->settings, "userinfo_signed_response_alg"));
 	}
 	for (guint i = 0; i < declared->resources->len; i++) {
 		const struct declared_resource *resource = g_ptr_array_index(declared->resources, i);

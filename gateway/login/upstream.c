@@ -218,7 +218,7 @@ static void begin(struct login *login, const struct source *source)
 	if (answer.verdict == VERDICT_MORE && answer.step.kind == STEP_REDIRECT)
 		depart(login, source, &answer);
 	else
-		settle(login, &(struct attempt){ .event = EVENT_LOGIN, .source = source }, &answer);
+		settle(login, &(struct attempt){ .event = EVENT_LOGIN, .source = source, .throttled = REASON_OK }, &answer);
 	provider_answer_clear(&answer);
 }
 
@@ -312,7 +312,7 @@ void upstream_complete(struct call *call, const struct source *source, const str
 	source->driver->complete(source->state, &(struct provider_complete){ .sealed = keep ? secret_bytes(keep) : NULL,
 		.sealed_length = keep ? secret_length(keep) : 0, .callback_url = callback_url, .reply = reply, .now_ms = request_time_ms(call->request),
 		.deadline_ms = request_deadline_ms(call->request), .checks = call->checks }, &answer);
-	settle(&login, &(struct attempt){ .event = EVENT_LOGIN, .source = source }, &answer);
+	settle(&login, &(struct attempt){ .event = EVENT_LOGIN, .source = source, .throttled = REASON_OK }, &answer);
 	provider_answer_clear(&answer);
 	call->facts = (struct audit_facts){ 0 };
 }

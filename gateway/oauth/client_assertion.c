@@ -66,21 +66,20 @@ static bool passes(struct assertion *assertion)
 }
 
 struct use {
-	struct assertion *assertion;
-	enum found first; /* FOUND: it was not used before */
+	const struct assertion *assertion;
+	enum found first;
 };
 
 static bool use_in_unit(struct unit *unit, void *data, GError **error)
 {
 	struct use *use = data;
 	const struct assertion *assertion = use->assertion;
-	/* A client_id holds no space, so no two pairs have one name. */
-	g_autofree char *name = g_strconcat(assertion->client->client_id, " ", json_string_at(assertion->claims, "jti"), NULL);
-	use->first = once_claim(unit, assertion->call->tenant->id, "client assertion", name, assertion->expires_s * 1000, error);
+	g_autofree char *purpose = g_strconcat("client assertion ", assertion->client->client_id, NULL);
+	use->first = once_claim(unit, assertion->call->tenant->id, purpose, json_string_at(assertion->claims, "jti"), assertion->expires_s * 1000, error);
 	return use->first != BROKEN;
 }
 
-static enum reason use_once(struct assertion *assertion, GError **error)
+static enum reason use_once(const struct assertion *assertion, GError **error)
 {
 	struct use use = { assertion, BROKEN };
 	if (!store_write(assertion->call->gateway->store, use_in_unit, &use, error))

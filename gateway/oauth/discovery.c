@@ -51,6 +51,7 @@ static void add_abilities(json_t *metadata, const struct keyring *ring)
 	json_object_set_new(metadata, "grant_types_supported", json_pack("[s, s, s]", "authorization_code", "refresh_token", "client_credentials"));
 	json_object_set_new(metadata, "subject_types_supported", json_pack("[s]", "public"));
 	json_object_set_new(metadata, "id_token_signing_alg_values_supported", signing_algorithms(ring));
+	json_object_set_new(metadata, "userinfo_signing_alg_values_supported", signing_algorithms(ring));
 	json_object_set(metadata, "token_endpoint_auth_methods_supported", methods);
 	json_object_set(metadata, "revocation_endpoint_auth_methods_supported", methods);
 	json_object_set(metadata, "introspection_endpoint_auth_methods_supported", secret_methods);

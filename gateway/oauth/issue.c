@@ -118,7 +118,7 @@ static json_t *access_claims(struct call *call, const struct issue *issue, int64
 	return claims;
 }
 
-static char *sign(struct call *call, enum jose_algorithm algorithm, const char *typ, const json_t *claims, GError **error)
+char *issue_sign(struct call *call, enum jose_algorithm algorithm, const char *typ, const json_t *claims, GError **error)
 {
 	g_autoptr(keyring_t) ring = NULL;
 	if (cache_keyring(call->gateway->cache, call->tenant->id, &ring, error) == BROKEN)
@@ -142,7 +142,7 @@ bool issue_access(struct call *call, const struct issue *issue, struct access *r
 	g_autoptr(json_t) claims = access_claims(call, issue, lifetime_s);
 	*ret = (struct access){ .expires_s = lifetime_s, .opaque = shape.format == TOKEN_FORMAT_OPAQUE };
 	if (!ret->opaque)
-		return (ret->token = sign(call, shape.algorithm, "at+jwt", claims, error)) != NULL;
+		return (ret->token = issue_sign(call, shape.algorithm, "at+jwt", claims, error)) != NULL;
 	char token[OPAQUE_TOKEN_SIZE];
 	opaque_token_make(OPAQUE_ACCESS_PREFIX, token);
 	ret->token = g_strdup(token);
@@ -194,7 +194,7 @@ char *issue_id_token(struct call *call, const struct issue *issue, const char *a
 	if (issue->client->id_token_alg != JOSE_ED25519) /* optional here (section 3.1.3.6), and libraries disagree on Ed25519's digest */
 		json_object_set_new(claims, "at_hash", json_string(at_hash));
 	add_person(claims, issue);
-	return sign(call, issue->client->id_token_alg, "JWT", claims, error);
+	return issue_sign(call, issue->client->id_token_alg, "JWT", claims, error);
 }
 
 json_t *issue_answer(const struct access *access, const char *scope)

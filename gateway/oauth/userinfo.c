@@ -32,6 +32,26 @@ static const char *bearer_token(struct call *call)
 	return NULL;
 }
 
+/* Section 5.3.2: as JSON, or where the client wants it signed as a JWT that also says from whom and for whom it is. It has no `typ`, so that it passes for no other of
+ * our tokens (SECURITY TK-3). */
+static void send(struct call *call, const struct client *client, json_t *claims)
+{
+	GError *error = NULL;
+	if (client->userinfo_alg == JOSE_NONE) {
+		reply_json(call->reply, 200, claims);
+		return;
+	}
+	json_object_set_new(claims, "iss", json_string(call->tenant->issuer));
+	json_object_set_new(claims, "aud", json_string(client->client_id));
+	char *jwt = issue_sign(call, client->userinfo_alg, NULL, claims, &error);
+	if (!jwt) {
+		call_fail_error(call, error);
+		return;
+	}
+	reply_status(call->reply, 200);
+	reply_body_take(call->reply, "application/jwt", jwt, strlen(jwt));
+}
+
 static void answer(struct call *call, const struct live_token *token)
 {
 	GError *error = NULL;
@@ -56,7 +76,7 @@ static void answer(struct call *call, const struct live_token *token)
 	struct claim_facts facts = issue_claim_facts(&account);
 	claims_release(claims, token->scope, &facts);
 	claims_release_named(claims, json_object_get(grant.claims, "userinfo"), client->scope, &facts);
-	reply_json(call->reply, 200, claims);
+	send(call, client, claims);
 }
 
 void userinfo_endpoint(struct call *call)

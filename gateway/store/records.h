@@ -50,6 +50,7 @@ struct client {
 	char *scope;
 	enum token_format access_token_format;
 	enum jose_algorithm id_token_alg;
+	enum jose_algorithm userinfo_alg;  /* JOSE_NONE: userinfo is plain JSON */
 	enum introspects introspects;
 	bool consent_explicit, require_pkce, claims_in_id_token, rotate_refresh_tokens, native;
 	int64_t access_token_lifetime_s;   /* 0: the tenant's */

@@ -211,6 +211,7 @@ struct client *client_new(const char *client_id, json_t *settings)
 	client->scope = g_strdup(text_or(settings, "scope", ""));
 	client->access_token_format = token_format_read(settings);
 	client->id_token_alg = jose_algorithm_named(text_or(settings, "id_token_signed_response_alg", "RS256"));
+	client->userinfo_alg = jose_algorithm_named(json_string_at(settings, "userinfo_signed_response_alg"));
 	client->introspects = introspects_read(settings);
 	client->consent_explicit = strcmp(text_or(settings, "consent", "implicit"), "implicit") != 0;
 	client->require_pkce = flag_or(settings, "require_pkce", true);

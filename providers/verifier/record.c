@@ -156,7 +156,8 @@ const char **record_texts(const struct record *record, const char *name)
 	if (texts->len == 0)
 		return NULL;
 	g_ptr_array_add(texts, NULL);
-	return (const char **)g_ptr_array_steal(texts, NULL);
+	void *list = g_ptr_array_steal(texts, NULL);
+	return list;
 }
 
 static void put_number(GByteArray *out, uint64_t number, unsigned bytes)

@@ -8,7 +8,7 @@
 #include "base/secret.h"
 #include "base/checks.h"
 
-/* Once in the child, before it shuts itself in and reads the first byte: xmlsec and Lasso read the environment and load what they need. */
+/* In the child, before it shuts itself in and reads the first byte: xmlsec and Lasso read the environment and load what they need. Again: nothing. */
 bool saml_library_start(void);
 
 struct saml_trust {

@@ -5,6 +5,7 @@
 #include <lasso/lasso.h>
 #include <libxml/xmlIO.h>
 #include <stdlib.h>
+#include <time.h>
 #include <xmlsec/errors.h>
 #include <xmlsec/io.h>
 
@@ -20,6 +21,10 @@ static void say_nothing_of_xml(void *data, const char *format, ...)
 
 bool saml_library_start(void)
 {
+	static bool started;
+
+	if (started)
+		return true;
 	/* LASSO_FLAG=no-verify-signature turns verification off (LIBRARIES 4.2, hole 5). The signature that decides is checked by xmlsec alone, which has no such
 	 * switch; Lasso shall not have it either. */
 	unsetenv("LASSO_FLAG");
@@ -32,7 +37,7 @@ bool saml_library_start(void)
 	g_log_set_handler("lasso", G_LOG_LEVEL_MASK | G_LOG_FLAG_FATAL | G_LOG_FLAG_RECURSION, say_nothing, NULL);
 	xmlSetGenericErrorFunc(NULL, say_nothing_of_xml);
 	xmlSecErrorsSetCallback(NULL);
-	return true;
+	return started = true;
 }
 
 void saml_start(void)
@@ -40,4 +45,7 @@ void saml_start(void)
 	/* A child whose SAML does not start is of no use to anybody: it ends, and says so by that. */
 	if (!saml_library_start())
 		abort();
+	/* The C library looks for the time zone at its first use of the calendar, in a file. */
+	setenv("TZ", "UTC0", 1);
+	tzset();
 }

@@ -82,29 +82,65 @@ char *xml_child_text(const xmlNode *parent, const char *ns, const char *name)
 	return xml_text(xml_child(parent, ns, name));
 }
 
+static int64_t number_at(const char *text, size_t digits)
+{
+	int64_t number = 0;
+
+	for (size_t i = 0; i < digits; i++)
+		number = number * 10 + g_ascii_digit_value(text[i]);
+	return number;
+}
+
+/* GLib and the C library read time zones from files for this, which the cage forbids; the calendar needs none. */
+static bool date_read(const char *text, int64_t *ret_days)
+{
+	int64_t year = number_at(text, 4), month = number_at(text + 5, 2), day = number_at(text + 8, 2);
+
+	if (year < 1970 || month < 1 || month > 12 || day < 1 || !g_date_valid_dmy((GDateDay)day, (GDateMonth)month, (GDateYear)year))
+		return false;
+	GDate date;
+	g_date_clear(&date, 1);
+	g_date_set_dmy(&date, (GDateDay)day, (GDateMonth)month, (GDateYear)year);
+	*ret_days = (int64_t)g_date_get_julian(&date) - 719163; /* 1 January 1970 */
+	return true;
+}
+
+/* Behind the seconds: a fraction, of which three digits count, and the zone. */
+static bool zone_read(const char *text, int64_t *ret_ms, int64_t *ret_offset_s)
+{
+	size_t digits = *text == '.' ? strspn(text + 1, G_CSET_DIGITS) : 0;
+
+	*ret_ms = 0;
+	*ret_offset_s = 0;
+	if (*text == '.' && digits == 0)
+		return false;
+	for (size_t i = 0, unit = 100; i < MIN(digits, 3U); i++, unit /= 10)
+		*ret_ms += (int64_t)unit * g_ascii_digit_value(text[1 + i]);
+	text += *text == '.' ? 1 + digits : 0;
+	if (strcmp(text, "Z") == 0)
+		return true;
+	if ((*text != '+' && *text != '-') || strlen(text) != 6 || text[3] != ':' || strspn(text + 1, G_CSET_DIGITS) != 2 || strspn(text + 4, G_CSET_DIGITS) != 2)
+		return false;
+	int64_t hours = number_at(text + 1, 2), minutes = number_at(text + 4, 2);
+	*ret_offset_s = (*text == '-' ? -1 : 1) * (hours * 3600 + minutes * 60);
+	return hours <= 14 && minutes <= 59;
+}
+
 bool xml_time(const char *text, int64_t *ret_ms)
 {
 	static const char form[] = "dddd-dd-ddTdd:dd:dd";
 	size_t length = text ? strlen(text) : 0;
+	int64_t days = 0, ms = 0, offset_s = 0;
 
 	if (length < sizeof form || length > 40)
 		return false;
 	for (size_t i = 0; i < sizeof form - 1; i++)
 		if (form[i] == 'd' ? !g_ascii_isdigit(text[i]) : text[i] != form[i])
 			return false;
-	const char *zone = text + sizeof form - 1;
-	if (*zone == '.') {
-		zone += 1 + strspn(zone + 1, G_CSET_DIGITS);
-		if (!g_ascii_isdigit(zone[-1]))
-			return false;
-	}
-	bool offset = (*zone == '+' || *zone == '-') && strlen(zone) == 6 && zone[3] == ':';
-	if (!offset && strcmp(zone, "Z") != 0)
+	int64_t hour = number_at(text + 11, 2), minute = number_at(text + 14, 2), second = number_at(text + 17, 2);
+	if (hour > 23 || minute > 59 || second > 59 || !date_read(text, &days) || !zone_read(text + sizeof form - 1, &ms, &offset_s))
 		return false;
-	g_autoptr(GDateTime) time = g_date_time_new_from_iso8601(text, NULL);
-	if (!time)
-		return false;
-	*ret_ms = g_date_time_to_unix(time) * 1000 + g_date_time_get_microsecond(time) / 1000;
+	*ret_ms = (days * 86400 + hour * 3600 + minute * 60 + second - offset_s) * 1000 + ms;
 	return true;
 }
 

@@ -98,8 +98,8 @@ static bool text_at(const json_t *jwk, const char *name, const char **ret)
 static void key_judge(const json_t *jwk, unsigned allowed, struct token_key *key)
 {
 	key->jwk = jwk;
-	const bool texts = text_at(jwk, "kid", &key->kid) & text_at(jwk, "kty", &key->kty) & text_at(jwk, "alg", &key->alg) & text_at(jwk, "use", &key->use) &
-		text_at(jwk, "crv", &key->crv) & text_at(jwk, "issuer", &key->issuer);
+	const bool texts = text_at(jwk, "kid", &key->kid) && text_at(jwk, "kty", &key->kty) && text_at(jwk, "alg", &key->alg) && text_at(jwk, "use", &key->use) &&
+		text_at(jwk, "crv", &key->crv) && text_at(jwk, "issuer", &key->issuer);
 	if (!json_is_object(jwk) || !texts)
 		key->fault = "not an object, or kid, kty, alg, use, crv or issuer is not a short text";
 	else

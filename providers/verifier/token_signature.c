@@ -10,6 +10,7 @@
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/rand.h>
 #include <string.h>
 
 #define ED25519_KEY 32
@@ -107,7 +108,9 @@ void token_signature_start(void)
 {
 	g_autoptr(json_t) document = NULL;
 	const char *fault = NULL;
+	uint8_t seed[16];
 	OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_LOAD_CRYPTO_STRINGS, NULL);
+	g_warn_if_fail(RAND_bytes(seed, sizeof seed) == 1);
 	json_object_seed(0);
 	g_autoptr(GArray) keys = token_keys_read(warm_keys, sizeof warm_keys - 1, TOKEN_ALGORITHMS_ALL, &document, &fault);
 	for (guint i = 0; keys && i < keys->len; i++)

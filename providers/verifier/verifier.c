@@ -356,7 +356,8 @@ static struct child *child_borrow(struct verifier *verifier, int64_t deadline_ms
 {
 	pthread_mutex_lock(&verifier->mutex);
 	struct child *child = verifier->first ? NULL : idle_take(verifier);
-	if (!child)
+	const bool hopeless = verifier->fault && verifier->children == 0; /* the last start failed: nobody waits for the next */
+	if (!child && !hopeless)
 		child = child_await(verifier, deadline_ms);
 	if (!child)
 		result_count(&verifier->counts, VERIFIER_UNAVAILABLE);

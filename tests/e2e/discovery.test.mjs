@@ -41,7 +41,7 @@ describe('metadata', () => {
 
 	test('lists what is on, and nothing else', async () => {
 		const { json } = await get(`${issuer}/.well-known/openid-configuration`)
-		assert.deepEqual({ ...json, claims_supported: undefined, scopes_supported: undefined, id_token_signing_alg_values_supported: undefined }, {
+		assert.deepEqual({ ...json, claims_supported: undefined, scopes_supported: undefined, id_token_signing_alg_values_supported: undefined, userinfo_signing_alg_values_supported: undefined }, {
 			issuer, authorization_endpoint: `${issuer}/authorize`, token_endpoint: `${issuer}/token`, userinfo_endpoint: `${issuer}/userinfo`, jwks_uri: `${issuer}/jwks`,
 			introspection_endpoint: `${issuer}/introspect`, revocation_endpoint: `${issuer}/revoke`, end_session_endpoint: `${issuer}/logout`,
 			response_types_supported: ['code'], response_modes_supported: ['query', 'form_post'], grant_types_supported: ['authorization_code', 'refresh_token', 'client_credentials'],
@@ -51,10 +51,10 @@ describe('metadata', () => {
 			introspection_endpoint_auth_signing_alg_values_supported: ASSERTIONS, code_challenge_methods_supported: ['S256'],
 			prompt_values_supported: ['none', 'login', 'consent', 'select_account'], acr_values_supported: ['urn:passerelle:acr:pwd'], ui_locales_supported: ['en', 'fr'],
 			authorization_response_iss_parameter_supported: true, claims_parameter_supported: true, request_parameter_supported: false, request_uri_parameter_supported: false,
-			claims_supported: undefined, scopes_supported: undefined, id_token_signing_alg_values_supported: undefined })
+			claims_supported: undefined, scopes_supported: undefined, id_token_signing_alg_values_supported: undefined, userinfo_signing_alg_values_supported: undefined })
 		assert.deepEqual(json.scopes_supported, ['openid', 'profile', 'email', 'groups', 'offline_access'])
 		assert.ok(json.claims_supported.includes('sub') && json.claims_supported.includes('email_verified'))
-		assert.deepEqual(json.id_token_signing_alg_values_supported.sort(), ['ES256', 'Ed25519', 'RS256'])
+		for (const name of ['id_token', 'userinfo']) assert.deepEqual(json[`${name}_signing_alg_values_supported`].sort(), ['ES256', 'Ed25519', 'RS256'])
 	})
 
 	test('what it does not list is not built: no address of it answers 200', async () => {

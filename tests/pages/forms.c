@@ -6,7 +6,8 @@
 
 static struct page_sign_in sign_in_facts(void)
 {
-	return (struct page_sign_in) { .frame = { .language = "en", .tenant_name = "Acme" }, .action = "/t/acme/login", .form_token = "tok-123", .client_name = "Wiki" };
+	return (struct page_sign_in) { .frame = { .language = "en", .tenant_name = "Acme" }, .action = "/t/acme/login", .form_token = "tok-123", .client_name = "Wiki",
+		.ask_name = true, .ask_password = true };
 }
 
 /* The tag that holds `mark`, from "<" to ">". */
@@ -114,6 +115,32 @@ static void test_change_password(void **state)
 		assert_int_equal(strstr(html, "href=\"/t/acme/login?flow=x\"") != NULL, i == 1);
 		assert_has(html, "name=\"cancel\"");
 	}
+}
+
+static void test_sign_in_elsewhere(void **state)
+{
+	const struct page_link providers[] = { { "Google", "https://acme.example/login/google?flow=f" }, { "<b>Azure", "https://acme.example/login/azure?flow=f" }, { 0 } };
+	struct page_sign_in facts = sign_in_facts();
+	(void)state;
+	facts.providers = providers;
+	facts.problem = "unavailable";
+	facts.provider = "Google";
+	facts.frame.reference = "ref0123456";
+	g_autofree char *both = page_sign_in(&facts);
+	assert_non_null(strstr(both, "href=\"https://acme.example/login/google?flow=f\""));
+	assert_non_null(strstr(both, "&lt;b&gt;Azure"));
+	assert_non_null(strstr(both, "ref0123456"));
+	assert_non_null(strstr(both, "does not answer"));
+	assert_non_null(strstr(both, "name=\"password\""));
+	/* Where some domain signs in elsewhere, no password is asked before the name is known. */
+	facts.ask_password = false;
+	g_autofree char *name_first = page_sign_in(&facts);
+	assert_non_null(strstr(name_first, "name=\"username\""));
+	assert_null(strstr(name_first, "name=\"password\""));
+	facts.ask_name = false;
+	g_autofree char *buttons = page_sign_in(&facts);
+	assert_null(strstr(buttons, "name=\"username\""));
+	assert_non_null(strstr(buttons, "/login/azure?flow=f"));
 }
 
 static void test_sign_in_without_an_application(void **state)
@@ -262,6 +289,7 @@ static void test_policy_cannot_be_widened(void **state)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_sign_in_fields), cmocka_unit_test(test_sign_in_again_with_a_problem),
 	cmocka_unit_test(test_change_password),
+	cmocka_unit_test(test_sign_in_elsewhere),
 	cmocka_unit_test(test_sign_in_without_an_application), cmocka_unit_test(test_consent), cmocka_unit_test(test_account_and_sign_out),
 	cmocka_unit_test(test_error_page), cmocka_unit_test(test_form_post), cmocka_unit_test(test_welcome_tells_strangers_little),
 	cmocka_unit_test(test_policy_names_the_style_sheet), cmocka_unit_test(test_policy_cannot_be_widened),

@@ -9,7 +9,7 @@ static struct verifier *verifier;
 
 static int cage_open(void **state)
 {
-	const struct verifier_options options = {.children = 1, .cpu_ms = 20000, .message_ms = 20000};
+	const struct verifier_options options = {.program = CHILD_PROGRAM, .children = 1, .message_ms = 10000};
 	g_autofree char *sandbox = NULL;
 	g_autoptr(GError) error = NULL;
 

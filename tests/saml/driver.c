@@ -18,7 +18,7 @@ static void *driver;
 
 static int driver_open(void **state)
 {
-	const struct verifier_options options = {.children = 1, .cpu_ms = 20000, .message_ms = 20000};
+	const struct verifier_options options = {.program = CHILD_PROGRAM, .children = 1, .message_ms = 10000};
 	g_autofree char *metadata = g_strdup_printf("<md:EntityDescriptor xmlns:md=\"" NS_METADATA "\" xmlns:ds=\"" NS_SIGNATURE "\" entityID=\"" IDP_ENTITY "\">"
 		"<md:IDPSSODescriptor WantAuthnRequestsSigned=\"true\" protocolSupportEnumeration=\"" NS_PROTOCOL "\"><md:KeyDescriptor><ds:KeyInfo><ds:X509Data><ds:X509Certificate>%s"
 		"</ds:X509Certificate></ds:X509Data></ds:KeyInfo></md:KeyDescriptor>"

@@ -2,8 +2,6 @@
 #include "idp.h"
 #include "subjects.h"
 
-#include "providers/verifier/verifier.h"
-
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -46,8 +44,6 @@ static int seeds_make(const char *folder)
 
 int main(int argc, char **argv)
 {
-	if (argc > 1 && strcmp(argv[1], VERIFIER_VERB) == 0)
-		return verifier_main();
 	struct CMUnitTest all[TESTS_MAX];
 	size_t count = 0;
 
