@@ -7,10 +7,10 @@
 
 #include <string.h>
 
-static const struct verb *const tables[] = { apply_verbs, tenant_verbs, user_verbs, client_verbs, provider_verbs, key_verbs, log_verbs };
+static const struct verb *const tables[] = { apply_verbs, tenant_verbs, user_verbs, client_verbs, provider_verbs, session_verbs, key_verbs, log_verbs };
 
 /* Declared in the contract, not built: they say so instead of "no such command". */
-static const char *const later[] = { "session", "backup", "restore", NULL };
+static const char *const later[] = { "backup", "restore", NULL };
 
 static void usage_of(FILE *to, const struct verb *verb)
 {
@@ -32,7 +32,7 @@ void command_usage(FILE *to)
 	for (size_t t = 0; t < G_N_ELEMENTS(tables); t++)
 		for (const struct verb *verb = tables[t]; verb->object; verb++)
 			usage_of(to, verb);
-	fputs("\nNot built yet: session, backup, restore.\n", to);
+	fputs("\nNot built yet: backup, restore.\n", to);
 }
 
 bool command_known(const char *object)

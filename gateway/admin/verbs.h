@@ -33,7 +33,7 @@ struct command {
 };
 
 /* The tables of each object's file, closed by an empty row. */
-extern const struct verb apply_verbs[], tenant_verbs[], user_verbs[], client_verbs[], provider_verbs[], key_verbs[], log_verbs[];
+extern const struct verb apply_verbs[], tenant_verbs[], user_verbs[], client_verbs[], provider_verbs[], session_verbs[], key_verbs[], log_verbs[];
 
 const char *command_word(const struct command *command, unsigned index); /* NULL past the last */
 const char *command_option(const struct command *command, const char *name); /* "" for one without value, NULL when absent */
@@ -46,6 +46,8 @@ bool command_open(struct command *command, bool create, GError **error);
 struct unit *command_reader(struct command *command, GError **error);
 /* The tenant of --tenant, or the only one. NULL with *error. Caller unrefs. */
 struct tenant *command_tenant(struct command *command, GError **error);
+/* The account a person would name so (user name, or an address that only one has) or whose id it is. MISSING says so in *error. */
+enum found account_named(struct unit *unit, const struct tenant *tenant, const char *word, struct account *ret, GError **error);
 /* Asks on a terminal for the name to be typed; elsewhere --yes must have been given. */
 bool command_confirm(struct command *command, const char *what, const char *name, GError **error);
 
