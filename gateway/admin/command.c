@@ -7,10 +7,7 @@
 
 #include <string.h>
 
-static const struct verb *const tables[] = { apply_verbs, tenant_verbs, user_verbs, client_verbs, provider_verbs, session_verbs, key_verbs, log_verbs };
-
-/* Declared in the contract, not built: they say so instead of "no such command". */
-static const char *const later[] = { "backup", "restore", NULL };
+static const struct verb *const tables[] = { backup_verbs, apply_verbs, tenant_verbs, user_verbs, client_verbs, provider_verbs, session_verbs, key_verbs, log_verbs };
 
 static void usage_of(FILE *to, const struct verb *verb)
 {
@@ -32,7 +29,6 @@ void command_usage(FILE *to)
 	for (size_t t = 0; t < G_N_ELEMENTS(tables); t++)
 		for (const struct verb *verb = tables[t]; verb->object; verb++)
 			usage_of(to, verb);
-	fputs("\nNot built yet: backup, restore.\n", to);
 }
 
 bool command_known(const char *object)
@@ -41,7 +37,7 @@ bool command_known(const char *object)
 		for (const struct verb *verb = tables[t]; verb->object; verb++)
 			if (strcmp(verb->object, object) == 0)
 				return true;
-	return g_strv_contains(later, object);
+	return false;
 }
 
 /* *ret_taken: how many words the name took. */
@@ -224,11 +220,9 @@ int command_run(const struct command_setting *setting, int argc, char **argv)
 	int taken = 0;
 	const struct verb *verb = verb_find(argc, argv, &taken);
 	if (!verb) {
-		bool not_built = g_strv_contains(later, argv[0]);
-		fprintf(stderr, "passerelle: %s%s%s%s\n", argv[0], argc > 1 ? " " : "", argc > 1 ? argv[1] : "", not_built ? ": not built yet" : ": no such command");
-		if (!not_built)
-			command_usage(stderr);
-		return not_built ? EXIT_FAILED_COMMAND : EXIT_USAGE;
+		fprintf(stderr, "passerelle: %s%s%s: no such command\n", argv[0], argc > 1 ? " " : "", argc > 1 ? argv[1] : "");
+		command_usage(stderr);
+		return EXIT_USAGE;
 	}
 	struct command command = {
 		.setting = setting, .verb = verb, .words = g_ptr_array_new(), .options = json_object(), .keys = json_object(), .now_ms = clock_now_ms(),

@@ -33,7 +33,7 @@ struct command {
 };
 
 /* The tables of each object's file, closed by an empty row. */
-extern const struct verb apply_verbs[], tenant_verbs[], user_verbs[], client_verbs[], provider_verbs[], session_verbs[], key_verbs[], log_verbs[];
+extern const struct verb backup_verbs[], apply_verbs[], tenant_verbs[], user_verbs[], client_verbs[], provider_verbs[], session_verbs[], key_verbs[], log_verbs[];
 
 const char *command_word(const struct command *command, unsigned index); /* NULL past the last */
 const char *command_option(const struct command *command, const char *name); /* "" for one without value, NULL when absent */
@@ -62,6 +62,15 @@ struct act {
 bool command_act(struct command *command, struct act *act, GError **error);
 /* A row that says that data of the tenant was read; `what` is kept with it. */
 bool command_note_read(struct command *command, const struct tenant *tenant, const char *what, GError **error);
+
+/* progress.c. One line on standard error while a long work goes on: on a terminal only, and gone when it ends. */
+struct progress {
+	const char *what;
+	bool shown;
+	int percent;
+};
+void progress_step(int64_t done, int64_t all, void *progress);
+void progress_end(struct progress *progress);
 
 /* Printing. A list is an array with --json, else a table of these columns; an object is itself, else "key value" lines. */
 void print_list(const struct command *command, const json_t *list, const char *const *columns);

@@ -54,6 +54,28 @@ bool store_write_spare(struct store *store, bool (*work)(struct unit *unit, void
 /* The shared counter: one atomic read. */
 uint64_t store_counter(const struct store *store);
 
+/* Told now and then how far a long work is. */
+struct store_progress {
+	void (*step)(int64_t done, int64_t all, void *data); /* NULL: nobody wants to know */
+	void *data;
+};
+/* A copy of the whole store in one file, while it is used (driver.h says how). The secret key file is not in it. */
+bool store_backup(struct store *store, const char *file, const struct store_progress *progress, GError **error);
+/* Ids of the root keys that something in the store may be sealed with (char *, the array's). */
+bool store_key_ids(struct unit *unit, GPtrArray *ids, GError **error);
+struct store_restoring {
+	struct store_options options; /* of the store to be; `create` is not asked */
+	const char *file;             /* a backup */
+	struct store_progress progress;
+	/* Called with the restored store, opened, brought up to this version and checked against the keys, before it takes its place. */
+	bool (*finish)(struct store *store, void *data, GError **error);
+	void *data;
+	int64_t now_ms;
+};
+/* Puts a backup in the store's place. All is made ready beside it, so that a failure leaves what was there; refused while any process has the store open.
+ * *ret_kept: the name under which the store that was there is kept, NULL if there was none; caller frees. */
+bool store_restore(const struct store_restoring *restoring, char **ret_kept, GError **error);
+
 struct store_figures {
 	uint64_t commits, transactions, failures;
 	uint64_t waiting, later; /* now in the two queues */

@@ -60,14 +60,6 @@ def version_and_usage():
 
 
 @test
-def not_built_yet_says_so():
-	folder = Folder()
-	for words in (['backup', 'x'], ['restore', 'x']):
-		folder.run(*words, status=1)
-		assert 'not built yet' in folder.error, folder.error
-
-
-@test
 def check_and_dry_run_make_nothing():
 	folder = Folder()
 	assert folder.json('check')['new'] is True
