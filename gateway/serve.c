@@ -10,6 +10,7 @@
 #include "gateway/call/sources.h"
 #include "gateway/housekeeping.h"
 #include "gateway/oauth/oauth.h"
+#include "gateway/reload.h"
 #include "gateway/routes.h"
 
 #include <errno.h>
@@ -143,12 +144,12 @@ static void greet(const struct service *service)
 	fflush(stdout);
 }
 
-/* Waits for a signal that ends the service; SIGHUP is answered by saying that nothing was read. */
-static int wait_for_end(const sigset_t *signals)
+/* Waits for a signal that ends the service. */
+static int wait_for_end(const sigset_t *signals, const struct config *config, struct http_server *server)
 {
 	int caught = 0;
 	while (sigwait(signals, &caught) == 0 && caught == SIGHUP)
-		log_line(LOG_LEVEL_WARNING, "config.reload", "result", "SIGHUP does not reload the configuration yet; restart to read it", NULL);
+		config_reload(config, server);
 	return caught;
 }
 
@@ -178,7 +179,7 @@ int serve_run(const struct config *config)
 		log_line(LOG_LEVEL_INFO, "service.start", "version", PASSERELLE_VERSION, "address", http_server_address(service.server, 0), "base_url",
 			config->base_url, NULL);
 		greet(&service);
-		int caught = wait_for_end(&signals);
+		int caught = wait_for_end(&signals, config, service.server);
 		log_line(LOG_LEVEL_INFO, "service.drain", "signal", caught == SIGTERM ? "SIGTERM" : "SIGINT", NULL);
 		if (!http_server_stop(service.server, DRAIN_MS))
 			_exit(1); /* a handler still uses what close_shared would free */

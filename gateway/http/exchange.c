@@ -182,7 +182,7 @@ static bool takes_form(const struct request *request)
 static bool accept_body(struct request *request)
 {
 	bool typed, encoded = request_header(request, "Content-Encoding", NULL) != NULL;
-	request->body_max = request->endpoint->body_max ? request->endpoint->body_max : server_of(request)->options.body_bytes;
+	request->body_max = request->endpoint->body_max ? request->endpoint->body_max : atomic_load_explicit(&server_of(request)->body_bytes, memory_order_relaxed);
 	if (!request_has_body(request))
 		return true;
 	const char *type = request_header(request, "Content-Type", &typed);

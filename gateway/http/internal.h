@@ -90,7 +90,7 @@ struct peer {
 	_Atomic int64_t deadline_ms; /* monotonic; the reaper shuts the socket down after it */
 	bool first;                  /* no request was completed yet: the head's deadline runs from accept */
 	bool under_way;              /* its request was counted as started, not yet as completed */
-	uint64_t address_key;        /* 0: not counted by address (a unix socket, a trusted proxy) */
+	uint64_t address_key;        /* 0: a unix socket, which is not counted by address */
 	union { struct sockaddr any; struct sockaddr_in v4; struct sockaddr_in6 v6; } address;
 	char address_text[INET6_ADDRSTRLEN]; /* the peer's own; made when first asked for */
 	struct request request;
@@ -114,7 +114,8 @@ struct http_server {
 	size_t listener_count;
 	struct workers *workers;
 	struct peers *peers;
-	struct proxies *proxies;     /* NULL: nobody is trusted */
+	_Atomic(struct proxies *) proxies;
+	_Atomic size_t body_bytes;   /* limits.body as it is now */
 	struct acceptor *acceptor;
 	struct counters *counters;
 	size_t counters_size;
@@ -141,6 +142,7 @@ void listener_close(struct listener *listener);
 /* accept.c */
 size_t acceptor_loops(const struct http_options *options);
 struct acceptor *acceptor_new(struct http_server *server, GError **error);
+unsigned acceptor_room(const struct acceptor *acceptor);
 bool acceptor_start(struct acceptor *acceptor, GError **error);
 /* A place was freed; may be called from any thread. */
 void acceptor_wake(struct acceptor *acceptor);
@@ -155,6 +157,8 @@ void peers_figures(struct peers *peers, struct http_figures *figures);
 /* Shuts every socket down, whatever its deadline. */
 void peers_shutdown(struct peers *peers);
 bool peers_has_room(struct peers *peers);
+/* New bounds; those who are connected stay. */
+void peers_bound(struct peers *peers, unsigned connections, unsigned per_address);
 /* Counts a connection in, before libmicrohttpd has it. False: that address has its share. */
 bool peers_admit(struct peers *peers, const struct sockaddr *address);
 void peers_release(struct peers *peers, const struct sockaddr *address);
@@ -198,8 +202,11 @@ const struct refusal *guard_check(struct request *request, const char *method, c
 bool guard_knows_library(void);
 
 /* forwarded.c */
-/* *ret_proxies, freed with g_free, is NULL for an empty list. False when an item is neither a network nor "unix". */
+/* False when an item is neither a network nor "unix". */
 bool proxies_read(const char *const *list, struct proxies **ret_proxies, GError **error);
+/* Takes the place of what is believed now; the old one lives on for those who read it, until proxies_free of the newest. By one thread at a time. */
+void proxies_replace(_Atomic(struct proxies *) *place, struct proxies *fresh);
+void proxies_free(struct proxies *proxies);
 /* Whether what this peer says of others is believed. */
 bool proxies_trust(const struct proxies *proxies, const struct sockaddr *peer);
 /* The client's address as the trusted proxies tell it; NULL: it is the peer's own. Lives as long as the request. */

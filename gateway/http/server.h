@@ -56,6 +56,16 @@ struct http_server;
 struct http_server *http_server_start(const struct http_options *options, const struct http_app *app, GError **error);
 /* Where it listens, as "host:port" with the real port. Borrowed. */
 const char *http_server_address(const struct http_server *server, size_t index);
+/* What may change while it runs. Requests under way go on by what they began with; nobody who is connected is sent away. */
+struct http_adjustment {
+	const char *const *trusted_proxies;
+	unsigned connections, per_address; /* connections: at most http_server_room */
+	size_t body_bytes;
+};
+/* By one thread at a time. False with *error, and nothing changed. */
+bool http_server_adjust(struct http_server *server, const struct http_adjustment *adjustment, GError **error);
+/* How many connections its loops can hold. */
+unsigned http_server_room(const struct http_server *server);
 struct http_figures http_server_figures(const struct http_server *server);
 /* Stops accepting, answers what is under way with Connection: close, for at most `within_ms`; then cuts the connections that are left, waits for the
  * handlers at work (handle_ms and a little more), stops and frees. Takes NULL. False: a handler did not end; it still runs on a thread of its own, so
