@@ -1,6 +1,6 @@
 /* passerelle.yaml: the table of keys, their defaults and their sentences, and the snapshot made of them.
  *
- * What CONTRACT section 2 declares and this version cannot do (TLS, PostgreSQL, mail, metrics) is accepted where it says "none" and is an
+ * What CONTRACT section 2 declares and this version cannot do (TLS, PostgreSQL, mail) is accepted where it says "none" and is an
  * error anywhere else: a setting that is silently ignored is worse than one that is missing. */
 #include "gateway/config.h"
 
@@ -74,6 +74,12 @@ static bool listen_fits(const json_t *value, const char **ret_expected)
 	return address_split(text, &host, &port) && (host_is_loopback(host) || address_parse(host, strlen(host), &address));
 }
 
+/* No secret is among them, and no person: they may leave the machine. */
+static bool metrics_fit(const json_t *value, const char **ret_expected)
+{
+	return strcmp(json_string_value(value), "none") == 0 || listen_fits(value, ret_expected);
+}
+
 /* One item of the list. */
 static bool proxy_fits(const json_t *value, const char **ret_expected)
 {
@@ -139,7 +145,7 @@ static const struct key_rule config_keys[] = {
 	{ .name = "password_hash", .type = KEY_OBJECT, .standard = "{}", .keys = password_hash_keys, .description = "Cost of a password hash." },
 	{ .name = "mail", .type = KEY_NOT_YET, .standard = "none", .description = "Where mail is handed in." },
 	{ .name = "log", .type = KEY_OBJECT, .standard = "{}", .keys = log_keys, .description = "The process log." },
-	{ .name = "metrics_listen", .type = KEY_NOT_YET, .standard = "none", .description = "Address of the metrics." },
+	{ .name = "metrics_listen", .type = KEY_STRING, .standard = "none", .check = metrics_fit, .description = "Where metrics are read, or none." },
 	{ .name = "outbound", .type = KEY_NOT_YET, .standard = "{ allow: [], connect_timeout: 3s, timeout: 8s, ca_file: system, proxy: none }",
 	  .description = "What outgoing connections may reach." },
 	{ 0 },
@@ -245,6 +251,8 @@ static struct config *config_from(const struct document *document, const char *f
 	config->store = g_strconcat("sqlite:", path, NULL);
 	config->secret_key_file = path_absolute(document, json_string_at(values, "secret_key_file"));
 	numbers_fill(config, values);
+	const char *metrics = json_string_at(values, "metrics_listen");
+	config->metrics_listen = strcmp(metrics, "none") == 0 ? NULL : g_strdup(metrics);
 	if (!listen_is_allowed(config, document, json_object_get(values, "listen"), error) || !base_url_choose(config, document, values, error)) {
 		config_free(config);
 		return NULL;
@@ -282,6 +290,7 @@ void config_free(struct config *config)
 	g_strfreev(config->listen);
 	g_strfreev(config->trusted_proxies);
 	g_free(config->base_url);
+	g_free(config->metrics_listen);
 	g_free(config->store);
 	g_free(config->secret_key_file);
 	g_free(config);

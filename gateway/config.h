@@ -16,6 +16,7 @@ struct config {
 	struct password_cost password_hash;
 	enum log_level log_level;
 	enum log_format log_format;
+	char *metrics_listen;       /* NULL: none */
 };
 
 /* `path` from --config, NULL: $PASSERELLE_CONFIG, ./passerelle.yaml, /etc/passerelle/passerelle.yaml, else the defaults. A key that is declared but not built

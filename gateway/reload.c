@@ -22,6 +22,7 @@ static char *kept_names(const struct config *started, const struct config *fresh
 		{ "limits.connections", fresh->limits.connections <= room },
 		{ "limits.header", started->limits.header_bytes == fresh->limits.header_bytes },
 		{ "workers", memcmp(&started->workers, &fresh->workers, sizeof started->workers) == 0 },
+		{ "metrics_listen", g_strcmp0(started->metrics_listen, fresh->metrics_listen) == 0 },
 		{ "password_hash", memcmp(&started->password_hash, &fresh->password_hash, sizeof started->password_hash) == 0 },
 	};
 	g_autoptr(GPtrArray) names = g_ptr_array_new();

@@ -9,6 +9,7 @@
 #include "gateway/audit/coalesce.h"
 #include "gateway/call/sources.h"
 #include "gateway/housekeeping.h"
+#include "gateway/metrics.h"
 #include "gateway/oauth/oauth.h"
 #include "gateway/reload.h"
 #include "gateway/routes.h"
@@ -29,6 +30,7 @@ struct service {
 	struct root_keys *keys;
 	struct http_server *server;
 	struct housekeeping *housekeeping;
+	struct metrics *metrics; /* NULL: not asked for */
 };
 
 /* No core dumps, no debugger of the same user, no new privileges (SECURITY CC-6). */
@@ -123,6 +125,22 @@ static bool start_server(struct service *service, const struct config *config, G
 	return service->server != NULL;
 }
 
+static bool start_metrics(struct service *service, const struct config *config, GError **error)
+{
+	if (!config->metrics_listen)
+		return true;
+	service->metrics = metrics_start(config->metrics_listen, &service->gateway, service->server, error);
+	if (service->metrics)
+		log_line(LOG_LEVEL_INFO, "metrics.start", "address", metrics_address(service->metrics), NULL);
+	return service->metrics != NULL;
+}
+
+/* Before what they read is freed. False: something did not end, and still uses it. */
+static bool stop_servers(struct service *service)
+{
+	return metrics_stop(service->metrics) && http_server_stop(service->server, DRAIN_MS);
+}
+
 static bool note_tenant(const struct tenant *tenant, void *data)
 {
 	(void)tenant;
@@ -174,16 +192,16 @@ int serve_run(const struct config *config)
 	raise_descriptor_limit(config);
 	log_init(config->log_level, config->log_format);
 	bool running = open_shared(&service, config, &error) && (service.housekeeping = housekeeping_start(&service.gateway)) != NULL
-		&& start_server(&service, config, &error);
+		&& start_server(&service, config, &error) && start_metrics(&service, config, &error);
 	if (running) {
 		log_line(LOG_LEVEL_INFO, "service.start", "version", PASSERELLE_VERSION, "address", http_server_address(service.server, 0), "base_url",
 			config->base_url, NULL);
 		greet(&service);
 		int caught = wait_for_end(&signals, config, service.server);
 		log_line(LOG_LEVEL_INFO, "service.drain", "signal", caught == SIGTERM ? "SIGTERM" : "SIGINT", NULL);
-		if (!http_server_stop(service.server, DRAIN_MS))
-			_exit(1); /* a handler still uses what close_shared would free */
 	}
+	if (!stop_servers(&service))
+		_exit(1); /* a handler still uses what close_shared would free */
 	close_shared(&service);
 	if (!running)
 		return say_failed(error);

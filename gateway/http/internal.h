@@ -70,7 +70,7 @@ struct request {
 	const char *uri;             /* our copy, untouched */
 	size_t uri_length;
 	const char *path, *query_text, *host; /* "" until the guard is content */
-	int64_t time_ms, deadline_ms, queue_deadline_ms;
+	int64_t time_ms, deadline_ms, queue_deadline_ms, begun_ns; /* begun_ns 0: its head was never whole */
 	const struct http_endpoint *endpoint;
 	void *context;
 	char *body;                  /* in the arena when short, else on the heap */
@@ -96,9 +96,14 @@ struct peer {
 	struct request request;
 };
 
+struct route_counters {
+	_Atomic uint64_t by_class[5], latency[LATENCY_BOUNDS + 1], total_us;
+};
+
 /* One a thread, so that counting shares no cache line. */
 struct counters {
 	_Atomic uint64_t started, completed, requests, refused_by_guard, shed, suspended;
+	_Atomic(struct route_counters *) routes; /* of those that end requests: libmicrohttpd's threads */
 } __attribute__((aligned(64)));
 
 struct listener {
@@ -129,6 +134,9 @@ struct counters *counters_mine(struct http_server *server);
 void signals_block(void);
 void signals_restore(void);
 bool thread_start(pthread_t *thread, const char *name, void *(*run)(void *), void *data);
+/* figures.c: a request that ended at `now_ns` is counted under its route, by the thread that it belongs to. */
+void figures_count(const struct request *request, int64_t now_ns);
+void figures_free(struct http_server *server);
 static inline void count(_Atomic uint64_t *counter)
 {
 	atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + 1, memory_order_release);
@@ -178,6 +186,7 @@ void workers_close(struct workers *workers);
 /* Whether no request is queued, in a worker's hands, or suspended for any other reason. */
 bool workers_are_idle(struct workers *workers);
 void workers_stop(struct workers *workers);
+void workers_figures(struct workers *workers, struct http_queue_figures *figures);
 
 /* exchange.c: libmicrohttpd's callbacks, and the two ends that workers share with them */
 void *exchange_open(void *server, const char *uri, struct MHD_Connection *connection);

@@ -89,6 +89,7 @@ static void server_free(struct http_server *server)
 		g_free(server->listeners[i].address);
 	}
 	g_free(server->listeners);
+	figures_free(server);
 	free(server->counters);
 	g_free(server);
 }

@@ -78,6 +78,7 @@ bool store_restore(const struct store_restoring *restoring, char **ret_kept, GEr
 
 struct store_figures {
 	uint64_t commits, transactions, failures;
+	uint64_t commit_ns;      /* that the commits took in all */
 	uint64_t waiting, later; /* now in the two queues */
 };
 struct store_figures store_figures(const struct store *store);

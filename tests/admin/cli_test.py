@@ -473,7 +473,7 @@ def configuration_mistakes_name_file_line_and_key():
 		('tls: [{ certificate: a, key: b }]', 'passerelle.yaml:1: tls: not built yet'),
 		('\ntrusted_proxies: [127.0.0.1/32, 10.0.0.1]', 'passerelle.yaml:2: trusted_proxies[1]: seen "10.0.0.1", expected unix, or address/prefix'),
 		('\n\nlisten: [127.0.0.1:1, 192.0.2.1:80]', 'passerelle.yaml:3: listen: seen "192.0.2.1:80", expected a loopback address'),
-		('metrics_listen: 127.0.0.1:9464', 'passerelle.yaml:1: metrics_listen: not built yet'),
+		('metrics_listen: 9464', 'passerelle.yaml:1: metrics_listen: '),
 		('colour: red', 'passerelle.yaml:1: colour: unknown key'),
 		('listen: 127.0.0.1:0', 'base_url'),
 	):
