@@ -191,6 +191,11 @@ bool log_insert(struct unit *unit, const char *tenant, const struct log_row *row
 struct log_filter { const char *account, *event, *ref; int64_t since_ms; int64_t limit; bool oldest_first; };
 bool log_list(struct unit *unit, const char *tenant, const struct log_filter *filter, bool (*each)(const struct log_row *row, void *data), void *data, GError **error);
 
+/* One node's rows after `seq`, in the order of its chain: for who follows the log. */
+bool log_list_after(struct unit *unit, const char *tenant, const char *node, int64_t seq, int64_t limit, bool (*each)(const struct log_row *row, void *data), void *data, GError **error);
+/* The name of the first node after `after` that has written rows. MISSING: that was the last. Caller frees. */
+enum found log_node_after(struct unit *unit, const char *tenant, const char *after, char **ret_node, GError **error);
+
 /* Changes after `seq`, oldest first. */
 bool change_list(struct unit *unit, int64_t seq, bool (*each)(const struct change *change, void *data), void *data, GError **error);
 
