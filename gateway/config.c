@@ -132,7 +132,7 @@ static const struct key_rule log_keys[] = {
 	{ .name = "format", .type = KEY_CHOICE, .choices = "json|text", .standard = "json", .description = "One JSON object a line, or text." },
 	{ 0 },
 };
-static const struct key_rule config_keys[] = {
+const struct key_rule config_keys[] = {
 	{ .name = "listen", .type = KEY_STRINGS, .standard = "127.0.0.1:8080", .min = 1, .max = 64, .check = listen_fits, .description = "Addresses to listen on." },
 	{ .name = "base_url", .type = KEY_URL, .check = base_url_fits, .description = "What addresses are built from; default: from listen." },
 	{ .name = "tls", .type = KEY_NOT_YET, .standard = "[]", .description = "Certificates and keys." },

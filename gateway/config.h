@@ -1,6 +1,7 @@
 /* passerelle.yaml read into one immutable snapshot. The table of keys in config.c is where keys, defaults and their sentences stand. */
 #pragma once
 #include "base/log.h"
+#include "base/schema.h"
 #include "crypto/password.h"
 #include <stdint.h>
 
@@ -18,6 +19,9 @@ struct config {
 	enum log_format log_format;
 	char *metrics_listen;       /* NULL: none */
 };
+
+/* The keys of the file, closed by one without a name: what is parsed by, and what the man page is made of. */
+extern const struct key_rule config_keys[];
 
 /* `path` from --config, NULL: $PASSERELLE_CONFIG, ./passerelle.yaml, /etc/passerelle/passerelle.yaml, else the defaults. A key that is declared but not built
  * yet is an error that says so. NULL with *error: one mistake a line, "file:line: key: …". */

@@ -9,26 +9,54 @@
 
 static const struct verb *const tables[] = { backup_verbs, apply_verbs, tenant_verbs, user_verbs, client_verbs, provider_verbs, session_verbs, key_verbs, log_verbs };
 
-static void usage_of(FILE *to, const struct verb *verb)
+/* The program's own (gateway/main.c); for the lists only. */
+static const struct verb programs[] = {
+	{ .object = "serve", .summary = "run the service" },
+	{ .object = "check", .summary = "look at configuration, key file and store, and say what is wrong" },
+	{ .object = "version", .summary = "say which version this is" },
+	{ 0 },
+};
+
+/* Caller frees. */
+static char *synopsis_of(const struct verb *verb)
 {
-	g_autofree char *line = g_strjoin(" ", verb->object, verb->name ? verb->name : "", verb->words ? verb->words : "", NULL);
 	g_auto(GStrv) options = g_strsplit(verb->options ? verb->options : "", " ", -1);
-	fprintf(to, "  passerelle %s", g_strstrip(line));
+	GString *line = g_string_new(verb->object);
+	const char *const more[] = { verb->name, verb->words };
+	for (size_t i = 0; i < G_N_ELEMENTS(more); i++)
+		if (more[i])
+			g_string_append_printf(line, " %s", more[i]);
 	for (size_t i = 0; options[i]; i++)
 		if (*options[i] && strcmp(options[i], "file=") != 0)
-			fprintf(to, " [--%s%s]", options[i], g_str_has_suffix(options[i], "=") ? "…" : "");
-	fprintf(to, "\n      %s\n", verb->summary);
+			g_string_append_printf(line, " [--%s%s]", options[i], g_str_has_suffix(options[i], "=") ? "…" : "");
+	return g_string_free(line, FALSE);
+}
+
+static void usage_line(const char *synopsis, const char *summary, const struct key_rule *keys, void *to)
+{
+	(void)keys;
+	fprintf(to, "  passerelle %s\n      %s\n", synopsis, summary);
+}
+
+static void usage_of(FILE *to, const struct verb *verb)
+{
+	g_autofree char *synopsis = synopsis_of(verb);
+	usage_line(synopsis, verb->summary, verb->keys, to);
+}
+
+void commands_tell(void (*each)(const char *synopsis, const char *summary, const struct key_rule *keys, void *data), void *data)
+{
+	for (size_t t = 0; t <= G_N_ELEMENTS(tables); t++)
+		for (const struct verb *verb = t == 0 ? programs : tables[t - 1]; verb->object; verb++) {
+			g_autofree char *synopsis = synopsis_of(verb);
+			each(synopsis, verb->summary, verb->keys, data);
+		}
 }
 
 void command_usage(FILE *to)
 {
-	fputs("Usage: passerelle [--config FILE] COMMAND [--tenant T] [--json] [--yes]\n\n"
-	      "  passerelle serve\n      run the service\n"
-	      "  passerelle check\n      look at configuration, key file and store, and say what is wrong\n"
-	      "  passerelle version\n      say which version this is\n", to);
-	for (size_t t = 0; t < G_N_ELEMENTS(tables); t++)
-		for (const struct verb *verb = tables[t]; verb->object; verb++)
-			usage_of(to, verb);
+	fputs("Usage: passerelle [--config FILE] COMMAND [--tenant T] [--json] [--yes]\n\n", to);
+	commands_tell(usage_line, to);
 }
 
 bool command_known(const char *object)
