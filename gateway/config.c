@@ -52,8 +52,11 @@ static bool host_is_loopback(const char *host)
 	return inet_pton(AF_INET6, host, &six) == 1 && IN6_IS_ADDR_LOOPBACK(&six);
 }
 
-static bool listens_on_loopback(const char *where)
+bool config_listens_locally(const char *where)
 {
+	/* What an inherited socket is bound to is known once it is there: serve.c looks. */
+	if (g_str_has_prefix(where, "unix:") || g_str_has_prefix(where, "fd:"))
+		return true;
 	g_autofree char *host = NULL;
 	unsigned port;
 	return address_split(where, &host, &port) && host_is_loopback(host);
@@ -65,9 +68,14 @@ static bool listen_fits(const json_t *value, const char **ret_expected)
 	const char *text = json_string_value(value);
 	g_autofree char *host = NULL;
 	unsigned port = 0;
-	if (g_str_has_prefix(text, "unix:") || g_str_has_prefix(text, "fd:")) {
-		*ret_expected = "host:port or [::1]:port (unix: and fd: are not built yet)";
-		return false;
+	guint64 descriptor = 0;
+	if (g_str_has_prefix(text, "unix:")) {
+		*ret_expected = "unix:/path, an absolute one of at most 107 bytes";
+		return text[strlen("unix:")] == '/' && strlen(text) - strlen("unix:") <= 107;
+	}
+	if (g_str_has_prefix(text, "fd:")) {
+		*ret_expected = "fd: and the number of a socket that a supervisor leaves open, from 3";
+		return g_ascii_string_to_unsigned(text + strlen("fd:"), 10, 3, 65535, &descriptor, NULL);
 	}
 	struct in6_addr address;
 	*ret_expected = "host:port or [::1]:port, with the host's address and not its name";
@@ -176,16 +184,21 @@ static char **text_list(const json_t *value)
 	return list;
 }
 
+bool config_behind_proxy(const struct config *config)
+{
+	bool behind = false;
+	for (char **proxy = config->trusted_proxies; *proxy; proxy++)
+		behind |= strcmp(*proxy, "unix") != 0;
+	return behind;
+}
+
 /* Passwords would cross the network in clear. Plain HTTP may leave the machine only where a proxy that has an address stands in front; "unix" names
  * none that could come by the network. */
 static bool listen_is_allowed(const struct config *config, const struct document *document, const json_t *listen, GError **error)
 {
-	bool behind_proxy = false;
-	for (char **proxy = config->trusted_proxies; *proxy; proxy++)
-		behind_proxy |= strcmp(*proxy, "unix") != 0;
-	for (size_t i = 0; config->listen[i] && !behind_proxy; i++) {
+	for (size_t i = 0; config->listen[i] && !config_behind_proxy(config); i++) {
 		const json_t *item = json_array_get(listen, i);
-		if (!listens_on_loopback(config->listen[i]))
+		if (!config_listens_locally(config->listen[i]))
 			return schema_fail(error, document, document_line(document, item) ? item : listen, "listen",
 			                   "seen \"%s\", expected a loopback address: plain HTTP leaves the machine only behind trusted_proxies (tls is not built yet)",
 			                   config->listen[i]);
@@ -202,6 +215,9 @@ static bool base_url_choose(struct config *config, const struct document *docume
 	}
 	g_autofree char *host = NULL;
 	unsigned port = 0;
+	if (g_str_has_prefix(config->listen[0], "unix:") || g_str_has_prefix(config->listen[0], "fd:"))
+		return schema_fail(error, document, json_object_get(document_root(document), "listen"), "base_url",
+		                   "absent, expected an address: a socket without one names none");
 	if (!address_split(config->listen[0], &host, &port) || port == 0)
 		return schema_fail(error, document, json_object_get(document_root(document), "listen"), "base_url",
 		                   "absent, expected an address: port 0 of listen names none");

@@ -27,3 +27,7 @@ extern const struct key_rule config_keys[];
  * yet is an error that says so. NULL with *error: one mistake a line, "file:line: key: …". */
 struct config *config_load(const char *path, GError **error);
 void config_free(struct config *config);
+/* Whether what comes by this item of `listen` comes from this machine, as far as its text says. */
+bool config_listens_locally(const char *where);
+/* Whether a proxy that has an address is trusted: then plain HTTP may leave the machine. */
+bool config_behind_proxy(const struct config *config);

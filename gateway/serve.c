@@ -13,6 +13,7 @@
 #include "gateway/oauth/oauth.h"
 #include "gateway/reload.h"
 #include "gateway/routes.h"
+#include "gateway/supervisor.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -113,6 +114,16 @@ static void close_shared(struct service *service)
 	wipe(gateway, sizeof *gateway);
 }
 
+/* The configuration says nothing of where an inherited socket is bound (gateway/config.c has the rest). */
+static bool sockets_allowed(const struct service *service, const struct config *config, GError **error)
+{
+	for (size_t i = 0; config->listen[i]; i++)
+		if (!config_listens_locally(http_server_address(service->server, i)) && !config_behind_proxy(config))
+			return fail(error, ERROR_MALFORMED, "%s is bound to %s: plain HTTP leaves the machine only behind trusted_proxies", config->listen[i],
+			            http_server_address(service->server, i));
+	return true;
+}
+
 static bool start_server(struct service *service, const struct config *config, GError **error)
 {
 	struct http_app app = routes_app(&service->gateway);
@@ -122,7 +133,7 @@ static bool start_server(struct service *service, const struct config *config, G
 		.header_bytes = (size_t)config->limits.header_bytes, .body_bytes = (size_t)config->limits.body_bytes,
 		.worker_threads = config->workers.threads, .head_ms = 10000, .body_ms = 30000, .handle_ms = 15000, .idle_ms = 60000, .queue_ms = 100 };
 	service->server = http_server_start(&options, &app, error);
-	return service->server != NULL;
+	return service->server && sockets_allowed(service, config, error);
 }
 
 static bool start_metrics(struct service *service, const struct config *config, GError **error)
@@ -166,8 +177,11 @@ static void greet(const struct service *service)
 static int wait_for_end(const sigset_t *signals, const struct config *config, struct http_server *server)
 {
 	int caught = 0;
-	while (sigwait(signals, &caught) == 0 && caught == SIGHUP)
+	while (sigwait(signals, &caught) == 0 && caught == SIGHUP) {
+		supervisor_tell(STANDING_RELOADING);
 		config_reload(config, server);
+		supervisor_tell(STANDING_READY);
+	}
 	return caught;
 }
 
@@ -197,9 +211,11 @@ int serve_run(const struct config *config)
 		log_line(LOG_LEVEL_INFO, "service.start", "version", PASSERELLE_VERSION, "address", http_server_address(service.server, 0), "base_url",
 			config->base_url, NULL);
 		greet(&service);
+		supervisor_tell(STANDING_READY);
 		int caught = wait_for_end(&signals, config, service.server);
 		log_line(LOG_LEVEL_INFO, "service.drain", "signal", caught == SIGTERM ? "SIGTERM" : "SIGINT", NULL);
 	}
+	supervisor_tell(STANDING_STOPPING);
 	if (!stop_servers(&service))
 		_exit(1); /* a handler still uses what close_shared would free */
 	close_shared(&service);

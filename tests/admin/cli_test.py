@@ -465,7 +465,9 @@ def configuration_mistakes_name_file_line_and_key():
 	for text, expected in (
 		('limits: { connections: many }', 'passerelle.yaml:1: limits.connections: '),
 		('\nlisten: 0.0.0.0:8080', 'passerelle.yaml:2: listen'),
-		('listen: unix:/run/x', 'not built yet'),
+		('listen: unix:run/x', 'unix:/path'),
+		('listen: unix:/run/x', 'base_url'),
+		('listen: fd:2', 'from 3'),
 		('base_url: http://sso.example', 'passerelle.yaml:1: base_url: '),
 		('base_url: https://sso.example/', 'passerelle.yaml:1: base_url: '),
 		('store: postgresql://u@h/db', 'not built yet'),
