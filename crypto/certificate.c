@@ -1,6 +1,8 @@
 /* Reading certificates with libcrypto (crypto/certificate.h). */
 #include "crypto/certificate.h"
 
+#include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/x509v3.h>
 #include <time.h>
 
@@ -98,4 +100,20 @@ bool certificate_is_for(const void *der, size_t length, const char *host)
 	bool is = g_hostname_is_ip_address(host) ? X509_check_ip_asc(certificate, host, 0) == 1 : X509_check_host(certificate, host, 0, 0, NULL) == 1;
 	X509_free(certificate);
 	return is;
+}
+
+bool certificate_thumbprint(const char *pem, size_t length, uint8_t digest[DIGEST_SIZE])
+{
+	BIO *bio = BIO_new_mem_buf(pem, (int)MIN(length, 65536));
+	X509 *certificate = bio ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
+	unsigned char *der = NULL;
+	int size = certificate ? i2d_X509(certificate, &der) : 0;
+
+	if (size > 0)
+		digest_sha256(der, (size_t)size, digest);
+	OPENSSL_free(der);
+	X509_free(certificate);
+	BIO_free(bio);
+	ERR_clear_error();
+	return size > 0;
 }

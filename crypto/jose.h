@@ -21,6 +21,8 @@ struct jose_key *jose_key_generate(enum jose_algorithm algorithm);
 /* PKCS#8 DER, private. For sealing at rest. */
 struct secret *jose_key_export(const struct jose_key *key);
 struct jose_key *jose_key_import(enum jose_algorithm algorithm, const struct secret *pkcs8, GError **error);
+/* From PEM text: one private key without a pass phrase (RFC 7468; PKCS#8 or the older RSA and EC forms). */
+struct jose_key *jose_key_import_pem(enum jose_algorithm algorithm, const char *pem, size_t length, GError **error);
 /* From a public (or private) JWK; `alg` may be absent and then comes from `algorithm`; kty, crv, size and alg must fit it (RSA of 2048 to 8192 bits,
  * e from 65537), `use` and `key_ops`, where given, must allow signatures. Where private members are unwelcome, the caller refuses them. */
 struct jose_key *jose_key_from_jwk(enum jose_algorithm algorithm, const json_t *jwk, GError **error);
@@ -38,6 +40,8 @@ json_t *jose_key_public_jwk(const struct jose_key *key);
 
 /* Compact serialisation with header {"alg","kid","typ"} in that order. Caller frees. NULL with *error only when OpenSSL fails. */
 char *jws_sign(const struct jose_key *key, const char *typ, const char *payload, size_t length, GError **error);
+/* As jws_sign, with the SHA-256 of the key's certificate as x5t#S256 in place of the kid (RFC 7515 section 4.1.8). */
+char *jws_sign_certified(const struct jose_key *key, const char *thumbprint, const char *typ, const char *payload, size_t length, GError **error);
 
 /* Parsed but unverified. Only for choosing the key. */
 struct jws;
@@ -48,5 +52,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(jws_t, jws_free)
 const char *jws_key_id(const struct jws *jws);  /* NULL when absent */
 const char *jws_type(const struct jws *jws);    /* NULL when absent */
 enum jose_algorithm jws_algorithm(const struct jws *jws);
+/* What the payload says of itself, where it is a JSON object; else NULL. Nobody has vouched for it: only for finding whose keys to ask. Caller owns. */
+json_t *jws_claimed(const struct jws *jws);
 /* Checks algorithm and signature, then parses the payload as a JSON object. NULL with *error (ERROR_INVALID_TOKEN) otherwise. Caller owns. */
 json_t *jws_verify(const struct jws *jws, const struct jose_key *key, GError **error);

@@ -6,6 +6,7 @@
 #include "crypto/jose_internal.h"
 #include <openssl/core_names.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <string.h>
 
@@ -183,6 +184,20 @@ struct jose_key *jose_key_import(enum jose_algorithm algorithm, const struct sec
 	if (!pkey) {
 		ERR_clear_error();
 		fail(error, ERROR_MALFORMED, "not a private key in PKCS#8 form");
+		return NULL;
+	}
+	return jose_key_around(algorithm, pkey, true, error);
+}
+
+struct jose_key *jose_key_import_pem(enum jose_algorithm algorithm, const char *pem, size_t length, GError **error)
+{
+	static char no_phrase[] = "";
+	BIO *bio = BIO_new_mem_buf(pem, (int)MIN(length, 65536));
+	EVP_PKEY *pkey = bio ? PEM_read_bio_PrivateKey(bio, NULL, NULL, no_phrase) : NULL;
+	BIO_free(bio);
+	if (!pkey) {
+		ERR_clear_error();
+		fail(error, ERROR_MALFORMED, "not a private key in PEM form, without a pass phrase");
 		return NULL;
 	}
 	return jose_key_around(algorithm, pkey, true, error);

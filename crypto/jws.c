@@ -32,10 +32,11 @@ static bool type_is_token(const char *typ)
 	return true;
 }
 
-static char *header_make(const struct jose_key *key, const char *typ)
+/* `name` and `id` say which key it is: the kid, or the thumbprint of its certificate; both are base64url. */
+static char *header_make(const struct jose_key *key, const char *name, const char *id, const char *typ)
 {
 	GString *header = g_string_sized_new(160);
-	g_string_append_printf(header, "{\"alg\":\"%s\",\"kid\":\"%s\"", jose_algorithm_name(key->algorithm), key->thumbprint);
+	g_string_append_printf(header, "{\"alg\":\"%s\",\"%s\":\"%s\"", jose_algorithm_name(key->algorithm), name, id);
 	if (typ)
 		g_string_append_printf(header, ",\"typ\":\"%s\"", typ);
 	g_string_append_c(header, '}');
@@ -44,7 +45,7 @@ static char *header_make(const struct jose_key *key, const char *typ)
 	return encoded;
 }
 
-char *jws_sign(const struct jose_key *key, const char *typ, const char *payload, size_t length, GError **error)
+static char *sign(const struct jose_key *key, const char *name, const char *id, const char *typ, const char *payload, size_t length, GError **error)
 {
 	uint8_t signature[JOSE_SIGNATURE_MAX];
 	size_t size;
@@ -52,7 +53,7 @@ char *jws_sign(const struct jose_key *key, const char *typ, const char *payload,
 		fail(error, ERROR_INTERNAL, "a token type that is no media type: \"%s\"", typ);
 		return NULL;
 	}
-	g_autofree char *header = header_make(key, typ);
+	g_autofree char *header = header_make(key, name, id, typ);
 	g_autofree char *body = base64url_encode(payload, length);
 	g_autofree char *input = g_strconcat(header, ".", body, NULL);
 	if (!signature_make(key, input, strlen(input), signature, &size)) {
@@ -61,6 +62,16 @@ char *jws_sign(const struct jose_key *key, const char *typ, const char *payload,
 	}
 	g_autofree char *seal = base64url_encode(signature, size);
 	return g_strconcat(input, ".", seal, NULL);
+}
+
+char *jws_sign(const struct jose_key *key, const char *typ, const char *payload, size_t length, GError **error)
+{
+	return sign(key, "kid", key->thumbprint, typ, payload, length, error);
+}
+
+char *jws_sign_certified(const struct jose_key *key, const char *thumbprint, const char *typ, const char *payload, size_t length, GError **error)
+{
+	return sign(key, "x5t#S256", thumbprint, typ, payload, length, error);
 }
 
 void jws_free(struct jws *jws)
@@ -151,18 +162,22 @@ bool jws_holds(const struct jws *jws, const struct jose_key *key, GError **error
 	return true;
 }
 
-json_t *jws_verify(const struct jws *jws, const struct jose_key *key, GError **error)
+json_t *jws_claimed(const struct jws *jws)
 {
-	if (!jws_holds(jws, key, error))
-		return NULL;
 	uint8_t payload[JOSE_COMPACT_MAX];
 	size_t length = 0;
 	g_autoptr(json_t) claims = NULL;
 	if (base64url_decode(jws->text + jws->payload_at, jws->payload_length, payload, sizeof payload, &length))
 		claims = json_parse((const char *)payload, length, sizeof payload, NULL);
-	if (!json_is_object(claims)) {
-		fail(error, ERROR_INVALID_TOKEN, "JWS payload is not a JSON object");
+	return json_is_object(claims) ? g_steal_pointer(&claims) : NULL;
+}
+
+json_t *jws_verify(const struct jws *jws, const struct jose_key *key, GError **error)
+{
+	if (!jws_holds(jws, key, error))
 		return NULL;
-	}
-	return g_steal_pointer(&claims);
+	json_t *claims = jws_claimed(jws);
+	if (!claims)
+		fail(error, ERROR_INVALID_TOKEN, "JWS payload is not a JSON object");
+	return claims;
 }

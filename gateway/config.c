@@ -4,9 +4,10 @@
  * error anywhere else: a setting that is silently ignored is worse than one that is missing. */
 #include "gateway/config.h"
 
+#include "base/network.h"
 #include "base/schema.h"
 #include "base/url.h"
-#include "gateway/http/network.h"
+#include "providers/fetch_guard.h"
 
 #include <arpa/inet.h>
 #include <string.h>
@@ -140,6 +141,26 @@ static const struct key_rule log_keys[] = {
 	{ .name = "format", .type = KEY_CHOICE, .choices = "json|text", .standard = "json", .description = "One JSON object a line, or text." },
 	{ 0 },
 };
+static bool allow_fits(const json_t *value, const char **ret_expected)
+{
+	return fetch_allow_fits(json_string_value(value), ret_expected);
+}
+
+static bool proxy_address_fits(const json_t *value, const char **ret_expected)
+{
+	*ret_expected = "none, or http://host:port with nothing after it";
+	return strcmp(json_string_value(value), "none") == 0 || fetch_proxy_fits(json_string_value(value));
+}
+
+static const struct key_rule outbound_keys[] = {
+	{ .name = "allow", .type = KEY_STRINGS, .standard = "[]", .max = 256, .check = allow_fits,
+	  .description = "Addresses, networks and host names that may be reached though they are private, and by plain http." },
+	{ .name = "connect_timeout", .type = KEY_DURATION, .standard = "3s", .min = 1, .max = 60, .description = "For name, connection and TLS." },
+	{ .name = "timeout", .type = KEY_DURATION, .standard = "8s", .min = 1, .max = 300, .description = "For one request in all." },
+	{ .name = "ca_file", .type = KEY_STRING, .standard = "system", .description = "Certificates that are trusted, PEM; system: the machine's." },
+	{ .name = "proxy", .type = KEY_STRING, .standard = "none", .check = proxy_address_fits, .description = "Through which proxy; it then resolves the names." },
+	{ 0 },
+};
 const struct key_rule config_keys[] = {
 	{ .name = "listen", .type = KEY_STRINGS, .standard = "127.0.0.1:8080", .min = 1, .max = 64, .check = listen_fits, .description = "Addresses to listen on." },
 	{ .name = "base_url", .type = KEY_URL, .check = base_url_fits, .description = "What addresses are built from; default: from listen." },
@@ -154,8 +175,7 @@ const struct key_rule config_keys[] = {
 	{ .name = "mail", .type = KEY_NOT_YET, .standard = "none", .description = "Where mail is handed in." },
 	{ .name = "log", .type = KEY_OBJECT, .standard = "{}", .keys = log_keys, .description = "The process log." },
 	{ .name = "metrics_listen", .type = KEY_STRING, .standard = "none", .check = metrics_fit, .description = "Where metrics are read, or none." },
-	{ .name = "outbound", .type = KEY_NOT_YET, .standard = "{ allow: [], connect_timeout: 3s, timeout: 8s, ca_file: system, proxy: none }",
-	  .description = "What outgoing connections may reach." },
+	{ .name = "outbound", .type = KEY_OBJECT, .standard = "{}", .keys = outbound_keys, .description = "What outgoing connections may reach." },
 	{ 0 },
 };
 
@@ -254,6 +274,22 @@ static void numbers_fill(struct config *config, const json_t *values)
 	config->log_format = strcmp(text_at(values, "log", "format"), "text") == 0 ? LOG_FORMAT_TEXT : LOG_FORMAT_JSON;
 }
 
+static void outbound_fill(struct config *config, const struct document *document, const json_t *outbound)
+{
+	const char *ca_file = json_string_at(outbound, "ca_file"), *proxy = json_string_at(outbound, "proxy");
+	config->outbound.allow = text_list(json_object_get(outbound, "allow"));
+	config->outbound.connect_timeout_ms = 1000 * json_integer_value(json_object_get(outbound, "connect_timeout"));
+	config->outbound.timeout_ms = 1000 * json_integer_value(json_object_get(outbound, "timeout"));
+	config->outbound.ca_file = strcmp(ca_file, "system") == 0 ? NULL : path_absolute(document, ca_file);
+	config->outbound.proxy = strcmp(proxy, "none") == 0 ? NULL : g_strdup(proxy);
+}
+
+struct fetch_options config_outbound(const struct config *config)
+{
+	return (struct fetch_options){ .allow = (const char *const *)config->outbound.allow, .connect_timeout_ms = config->outbound.connect_timeout_ms,
+	                               .timeout_ms = config->outbound.timeout_ms, .ca_file = config->outbound.ca_file, .proxy = config->outbound.proxy };
+}
+
 static struct config *config_from(const struct document *document, const char *file, GError **error)
 {
 	g_autoptr(json_t) values = schema_apply(document, document_root(document), config_keys, "", error);
@@ -269,6 +305,7 @@ static struct config *config_from(const struct document *document, const char *f
 	numbers_fill(config, values);
 	const char *metrics = json_string_at(values, "metrics_listen");
 	config->metrics_listen = strcmp(metrics, "none") == 0 ? NULL : g_strdup(metrics);
+	outbound_fill(config, document, json_object_get(values, "outbound"));
 	if (!listen_is_allowed(config, document, json_object_get(values, "listen"), error) || !base_url_choose(config, document, values, error)) {
 		config_free(config);
 		return NULL;
@@ -309,5 +346,8 @@ void config_free(struct config *config)
 	g_free(config->metrics_listen);
 	g_free(config->store);
 	g_free(config->secret_key_file);
+	g_strfreev(config->outbound.allow);
+	g_free(config->outbound.ca_file);
+	g_free(config->outbound.proxy);
 	g_free(config);
 }

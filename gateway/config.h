@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/schema.h"
 #include "crypto/password.h"
+#include "providers/fetch.h"
 #include <stdint.h>
 
 struct config {
@@ -18,6 +19,7 @@ struct config {
 	enum log_level log_level;
 	enum log_format log_format;
 	char *metrics_listen;       /* NULL: none */
+	struct { char **allow; int64_t connect_timeout_ms, timeout_ms; char *ca_file, *proxy; } outbound; /* ca_file NULL: the system's; proxy NULL: none */
 };
 
 /* The keys of the file, closed by one without a name: what is parsed by, and what the man page is made of. */
@@ -31,3 +33,5 @@ void config_free(struct config *config);
 bool config_listens_locally(const char *where);
 /* Whether a proxy that has an address is trusted: then plain HTTP may leave the machine. */
 bool config_behind_proxy(const struct config *config);
+/* What fetcher_new takes; borrows from the snapshot. */
+struct fetch_options config_outbound(const struct config *config);

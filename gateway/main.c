@@ -6,6 +6,7 @@
 #include "gateway/config.h"
 #include "gateway/serve.h"
 #include "providers/provider.h"
+#include "providers/verifier/verifier.h"
 
 #include <signal.h>
 #include <string.h>
@@ -92,6 +93,7 @@ static int administer(const char *config_path, int argc, char **argv)
 		.secret_key_file = config->secret_key_file,
 		.base_url = config->base_url,
 		.password_hash = config->password_hash,
+		.outbound = config_outbound(config),
 	};
 	int status = command_run(&setting, argc - 1, argv + 1);
 	config_free(config);
@@ -101,6 +103,8 @@ static int administer(const char *config_path, int argc, char **argv)
 int main(int argc, char **argv)
 {
 	const char *config_path = NULL;
+	if (argc == 2 && strcmp(argv[1], VERIFIER_VERB) == 0)
+		return verifier_main();
 	/* The database, the key file and what export writes are nobody else's to read. */
 	umask(077);
 	signal(SIGPIPE, SIG_IGN); /* libldap writes to sockets that the other side may have closed */

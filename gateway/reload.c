@@ -11,6 +11,13 @@ static bool lists_same(char **a, char **b)
 	return g_strv_equal((const char *const *)a, (const char *const *)b);
 }
 
+static bool outbound_same(const struct config *a, const struct config *b)
+{
+	return lists_same(a->outbound.allow, b->outbound.allow) && g_strcmp0(a->outbound.ca_file, b->outbound.ca_file) == 0
+		&& g_strcmp0(a->outbound.proxy, b->outbound.proxy) == 0 && a->outbound.connect_timeout_ms == b->outbound.connect_timeout_ms
+		&& a->outbound.timeout_ms == b->outbound.timeout_ms;
+}
+
 /* Names of keys that this file says otherwise than the one the server was started with. Caller frees; NULL: none. */
 static char *kept_names(const struct config *started, const struct config *fresh, unsigned room)
 {
@@ -22,6 +29,7 @@ static char *kept_names(const struct config *started, const struct config *fresh
 		{ "limits.connections", fresh->limits.connections <= room },
 		{ "limits.header", started->limits.header_bytes == fresh->limits.header_bytes },
 		{ "workers", memcmp(&started->workers, &fresh->workers, sizeof started->workers) == 0 },
+		{ "outbound", outbound_same(started, fresh) },
 		{ "metrics_listen", g_strcmp0(started->metrics_listen, fresh->metrics_listen) == 0 },
 		{ "password_hash", memcmp(&started->password_hash, &fresh->password_hash, sizeof started->password_hash) == 0 },
 	};

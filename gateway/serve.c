@@ -8,12 +8,14 @@
 #include "gateway/admin/open.h"
 #include "gateway/audit/coalesce.h"
 #include "gateway/call/sources.h"
+#include "gateway/call/ways.h"
 #include "gateway/housekeeping.h"
 #include "gateway/metrics.h"
 #include "gateway/oauth/oauth.h"
 #include "gateway/reload.h"
 #include "gateway/routes.h"
 #include "gateway/supervisor.h"
+#include "providers/verifier/verifier.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -25,10 +27,12 @@
 
 #define CACHE_ENTRIES 100000
 #define DRAIN_MS 10000
+#define VERIFIER_MS 10000
 
 struct service {
 	struct gateway gateway;
 	struct root_keys *keys;
+	struct provider_place ways;
 	struct http_server *server;
 	struct housekeeping *housekeeping;
 	struct metrics *metrics; /* NULL: not asked for */
@@ -71,6 +75,17 @@ static char *authority_of(const char *base_url)
 	return origin ? g_strdup(strstr(origin, "://") + 3) : NULL;
 }
 
+/* Without a sandbox for what foreigners signed there is no service. */
+static bool open_ways(struct service *service, const struct config *config, GError **error)
+{
+	struct fetch_options outbound = config_outbound(config);
+	g_autofree char *sandbox = NULL;
+	if (!ways_open(&outbound, &service->ways, error) || !verifier_await(service->ways.verifier, clock_monotonic_ms() + VERIFIER_MS, &sandbox, error))
+		return false;
+	log_line(LOG_LEVEL_INFO, "verifier.start", "sandbox", sandbox, NULL);
+	return true;
+}
+
 static bool open_shared(struct service *service, const struct config *config, GError **error)
 {
 	struct gateway *gateway = &service->gateway;
@@ -85,9 +100,11 @@ static bool open_shared(struct service *service, const struct config *config, GE
 	gateway->hasher = password_hasher_new(service->keys, config->password_hash, config->workers.hash_slots, error);
 	if (!gateway->hasher)
 		return false;
+	if (!open_ways(service, config, error))
+		return false;
 	gateway->coalescer = coalescer_new(gateway->store);
 	gateway->cache = cache_new(gateway->store, CACHE_ENTRIES);
-	gateway->sources = sources_new(gateway->store);
+	gateway->sources = sources_new(gateway->store, &service->ways);
 	cache_subscribe(gateway->cache, sources_changed, gateway->sources);
 	oauth_start(gateway);
 	return cache_refresh(gateway->cache, error);
@@ -101,6 +118,7 @@ static void close_shared(struct service *service)
 		cache_free(gateway->cache);
 	oauth_stop(gateway);
 	sources_free(gateway->sources);
+	ways_close(&service->ways);
 	if (gateway->hasher)
 		password_hasher_free(gateway->hasher);
 	/* Nobody asks any more: what was counted last goes into the log before it closes. */

@@ -3,6 +3,8 @@
 
 #include "policies/scope.h"
 
+#include <string.h>
+
 static void add_text(json_t *object, const char *name, const char *text)
 {
 	if (text)
@@ -36,4 +38,27 @@ void claims_release(json_t *object, const char *scope, const struct claim_facts 
 	/* A copy, so that what goes out never shares a value with a cached record. */
 	if (scope_has(scope, "groups") && json_is_array(facts->groups))
 		json_object_set_new(object, "groups", json_deep_copy(facts->groups));
+}
+
+const char *claims_scope_of(const char *name)
+{
+	static const struct { const char *name, *scope; } known[] = {
+		{ "name", "profile" }, { "preferred_username", "profile" }, { "locale", "profile" }, { "updated_at", "profile" },
+		{ "email", "email" }, { "email_verified", "email" }, { "groups", "groups" },
+	};
+	for (size_t i = 0; i < G_N_ELEMENTS(known); i++)
+		if (strcmp(known[i].name, name) == 0)
+			return known[i].scope;
+	return NULL;
+}
+
+void claims_release_named(json_t *object, const json_t *names, const char *allowed, const struct claim_facts *facts)
+{
+	g_autoptr(json_t) all = json_object();
+	claims_release(all, allowed, facts);
+	for (size_t i = 0; i < json_array_size(names); i++) {
+		const char *name = json_string_value(json_array_get(names, i));
+		if (name && json_object_get(all, name))
+			json_object_set(object, name, json_object_get(all, name));
+	}
 }

@@ -24,7 +24,8 @@ static bool sign_in_is_due(const struct next_facts *facts)
 		return true;
 	if (facts->signed_in_here)
 		return false;
-	return facts->prompt_login || facts->prompt_select_account || facts->hinted_account_differs || facts->named_account_differs || is_too_old(facts);
+	return facts->prompt_login || facts->prompt_select_account || facts->hinted_account_differs || facts->named_account_differs || facts->acr_unmet
+		|| is_too_old(facts);
 }
 
 struct next_step next_decide(const struct next_facts *facts)
@@ -33,6 +34,8 @@ struct next_step next_decide(const struct next_facts *facts)
 		return facts->prompt_none ? refuse(REASON_LOGIN_REQUIRED) : go(NEXT_SIGN_IN);
 	if (facts->named_account_differs)
 		return refuse(REASON_LOGIN_REQUIRED);
+	if (facts->acr_unmet)
+		return refuse(REASON_ACR_UNMET);
 	if (!facts->account_may_use_client)
 		return refuse(REASON_GROUP_NOT_ALLOWED);
 	if ((facts->consent_explicit || facts->prompt_consent) && !facts->consent_given)

@@ -13,6 +13,7 @@ struct next_facts {
 	int64_t auth_time_s;        /* of that session */
 	bool hinted_account_differs; /* login_hint names somebody else than the session: ask, and take whoever comes */
 	bool named_account_differs;  /* id_token_hint does: ask, and take nobody else */
+	bool acr_unmet;              /* a class of authentication was demanded, and this session has none of those */
 	bool account_may_use_client; /* allowed_groups */
 	bool consent_explicit;      /* the client's setting */
 	bool consent_given;         /* in this flow, or remembered for at least these scopes; with prompt=consent in this flow only */
@@ -21,7 +22,7 @@ struct next_facts {
 
 struct next_step {
 	enum next next;
-	enum reason reason; /* for NEXT_REFUSE: LOGIN_REQUIRED, CONSENT_REQUIRED, GROUP_NOT_ALLOWED, … */
+	enum reason reason; /* for NEXT_REFUSE: LOGIN_REQUIRED, CONSENT_REQUIRED, ACR_UNMET, GROUP_NOT_ALLOWED, … */
 };
 
 /* prompt=login, prompt=select_account and max_age are met by a sign-in of this flow, not by one of the same second before it: that is what makes the hub end.

@@ -9,6 +9,7 @@ struct session_facts {
 	int64_t idle_ms, absolute_ms;
 	int64_t credentials_changed_ms; /* sessions older than this are over; 0: never */
 	int64_t auth_time_ms;
+	int64_t ends_ms;                /* the provider's own limit (SAML SessionNotOnOrAfter); 0: none */
 };
 
 enum reason session_decide(const struct session_facts *facts);

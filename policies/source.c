@@ -36,3 +36,15 @@ size_t source_order(const struct source_facts *sources, size_t count, const char
 			order[found++] = i;
 	return found;
 }
+
+bool source_elsewhere(const struct source_facts *sources, size_t count, const char *login_key, size_t *ret)
+{
+	const char *at = login_key ? strrchr(login_key, '@') : NULL;
+	for (size_t i = 0; at && i < count; i++) {
+		if (!sources[i].enabled || !lists(sources[i].domains, at + 1))
+			continue;
+		*ret = i;
+		return sources[i].goes_elsewhere;
+	}
+	return false;
+}

@@ -49,8 +49,22 @@ void provider_answer_clear(struct provider_answer *answer)
 	if (!answer)
 		return;
 	identity_free(answer->identity);
+	g_free(answer->session.sid);
+	g_free(answer->session.acr);
+	secret_free(answer->session.logout_keep);
+	secret_free(answer->session.refresh_keep);
 	step_clear(&answer->step);
 	secret_free(answer->keep);
 	g_free(answer->replacement_hash);
 	*answer = (struct provider_answer){0};
+}
+
+void logout_notice_clear(struct logout_notice *notice)
+{
+	if (!notice)
+		return;
+	g_free(notice->subject);
+	g_free(notice->sid);
+	g_free(notice->id);
+	*notice = (struct logout_notice){0};
 }

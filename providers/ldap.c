@@ -22,30 +22,17 @@
 #include <ldap.h>
 #include <string.h>
 
-struct sign_in {
-	struct directory *directory;
-	int64_t now_ms, deadline_ms;
-	struct checks *checks;
-	char *filter;
-	struct search search;
-	struct directory_server *server; /* that found the person */
-	const struct entry *person;      /* in `search`; NULL: nobody */
-	json_t *groups;
-	int groups_code;
-};
-
-static void sign_in_clear(struct sign_in *sign_in)
+void sign_in_clear(struct sign_in *sign_in)
 {
 	g_free(sign_in->filter);
+	g_free(sign_in->dn);
 	search_clear(&sign_in->search);
 	json_decref(sign_in->groups);
 }
-typedef struct sign_in sign_in_t;
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(sign_in_t, sign_in_clear)
 
-static bool driver_open(const char *provider_name, const json_t *settings, void **ret_state, GError **error)
+static bool driver_open(const struct provider_place *place, const json_t *settings, void **ret_state, GError **error)
 {
-	struct directory *directory = directory_new(provider_name, settings, error);
+	struct directory *directory = directory_new(place->name, settings, error);
 
 	if (directory)
 		*ret_state = directory;
@@ -63,7 +50,7 @@ static void driver_begin(void *state, const struct provider_begin *input, struct
 	password_form_ask(answer);
 }
 
-static void conclude(struct provider_answer *answer, enum verdict verdict, enum reason reason)
+void conclude(struct provider_answer *answer, enum verdict verdict, enum reason reason)
 {
 	answer->verdict = verdict;
 	answer->reason = reason;
@@ -228,8 +215,7 @@ static void person_conclude(struct sign_in *sign_in, struct connection *own, con
 
 static const char *const amr_password[] = {"pwd", NULL};
 
-/* Whether the bind was a success; the conclusion is drawn otherwise. */
-static bool bind_judge(struct sign_in *sign_in, const struct bind_answer *bound, struct provider_answer *answer)
+bool bind_judge(struct sign_in *sign_in, const struct bind_answer *bound, struct provider_answer *answer)
 {
 	const struct bind_meaning meaning = bind_meaning(bound);
 	bool right = bound->code == LDAP_SUCCESS && meaning.verdict == VERDICT_OK;
@@ -245,7 +231,8 @@ static bool bind_judge(struct sign_in *sign_in, const struct bind_answer *bound,
 	return right;
 }
 
-static void search_then_bind(struct sign_in *sign_in, const char *login, const struct secret *password, struct provider_answer *answer)
+static bool search_then_bind(struct sign_in *sign_in, const char *login, const struct secret *password, struct bind_answer *ret_bound,
+                             struct connection **ret_own, struct provider_answer *answer)
 {
 	struct directory *directory = sign_in->directory;
 
@@ -253,20 +240,37 @@ static void search_then_bind(struct sign_in *sign_in, const char *login, const s
 	search_prepare(sign_in, directory->base_dn, false, sign_in->filter);
 	if (!directory_run(directory, sign_in->deadline_ms, person_search, sign_in, sign_in->checks)) {
 		conclude(answer, VERDICT_UNAVAILABLE, REASON_PROVIDER_UNAVAILABLE);
-		return;
+		return false;
 	}
 	if (!directory_answered(sign_in, answer))
-		return;
+		return false;
 	g_autoptr(secret_t) decoy = decoy_password(password);
-	struct bind_answer bound = directory_bind(directory, sign_in->server, sign_in->person ? sign_in->person->dn : directory->decoy_dn,
-	                                          sign_in->person ? password : decoy, sign_in->deadline_ms, sign_in->checks, NULL);
+	sign_in->dn = g_strdup(sign_in->person ? sign_in->person->dn : directory->decoy_dn);
+	*ret_bound = directory_bind(directory, sign_in->server, sign_in->dn, sign_in->person ? password : decoy, sign_in->deadline_ms, sign_in->checks,
+	                            sign_in->person ? ret_own : NULL);
 	if (!sign_in->person) {
-		nobody_conclude(sign_in, &bound, answer);
-		return;
+		nobody_conclude(sign_in, ret_bound, answer);
+		return false;
 	}
-	check(sign_in->checks, "person", "one entry", "exactly one entry", true);
-	if (bind_judge(sign_in, &bound, answer))
-		person_conclude(sign_in, NULL, amr_password, answer);
+	return check(sign_in->checks, "person", "one entry", "exactly one entry", true);
+}
+
+/* Here the directory does not tell an unknown person from a wrong password, and neither do we. */
+static bool bind_by_name(struct sign_in *sign_in, const char *login, const struct secret *password, struct bind_answer *ret_bound, struct connection **ret_own)
+{
+	sign_in->dn = dn_fill(sign_in->directory->user_dn, login);
+	if (sign_in->dn)
+		*ret_bound = directory_bind(sign_in->directory, NULL, sign_in->dn, password, sign_in->deadline_ms, sign_in->checks, ret_own);
+	return sign_in->dn != NULL;
+}
+
+bool login_bind(struct sign_in *sign_in, const char *username, const struct secret *password, struct bind_answer *ret_bound, struct connection **ret_own,
+                struct provider_answer *answer)
+{
+	g_autofree char *login = login_or_nobody(username);
+
+	return sign_in->directory->user_dn ? bind_by_name(sign_in, login, password, ret_bound, ret_own)
+	                                   : search_then_bind(sign_in, login, password, ret_bound, ret_own, answer);
 }
 
 /* The entry is read by the service account where there is one, else by the person. */
@@ -294,21 +298,26 @@ static void own_entry_conclude(struct sign_in *sign_in, struct connection *own, 
 	person_conclude(sign_in, own, amr_password, answer);
 }
 
-/* Here the directory does not tell an unknown person from a wrong password, and neither do we. */
-static void bind_by_name(struct sign_in *sign_in, const char *login, const struct secret *password, struct provider_answer *answer)
+/* The last sign-ins that an expired password has, where the directory counts them. */
+static void grace_note(const struct bind_answer *bound, struct provider_answer *answer)
 {
-	struct directory *directory = sign_in->directory;
-	g_autofree char *dn = dn_fill(directory->user_dn, login);
-	g_autoptr(connection_t) own = NULL;
+	answer->in_grace = answer->verdict == VERDICT_OK && bound->grace_logins >= 0;
+	answer->grace_left = answer->in_grace ? (unsigned)bound->grace_logins : 0;
+}
 
-	if (!dn)
-		return;
-	struct bind_answer bound = directory_bind(directory, NULL, dn, password, sign_in->deadline_ms, sign_in->checks, directory->bind_dn ? NULL : &own);
-	if (!bind_judge(sign_in, &bound, answer))
-		return;
-	sign_in->filter = filter_and("(objectClass=*)", directory->people_filter);
-	search_prepare(sign_in, dn, true, sign_in->filter);
-	own_entry_conclude(sign_in, own, answer);
+void login_conclude(struct sign_in *sign_in, struct connection *own, const struct bind_answer *bound, struct provider_answer *answer)
+{
+	const struct directory *directory = sign_in->directory;
+
+	if (directory->user_dn) {
+		g_free(sign_in->filter);
+		sign_in->filter = filter_and("(objectClass=*)", directory->people_filter);
+		search_prepare(sign_in, sign_in->dn, true, sign_in->filter);
+		own_entry_conclude(sign_in, directory->bind_dn ? NULL : own, answer);
+	} else {
+		person_conclude(sign_in, NULL, amr_password, answer);
+	}
+	grace_note(bound, answer);
 }
 
 static void driver_complete(void *state, const struct provider_complete *input, struct provider_answer *answer)
@@ -316,6 +325,8 @@ static void driver_complete(void *state, const struct provider_complete *input, 
 	struct directory *directory = state;
 	g_auto(sign_in_t) sign_in = {.directory = directory, .now_ms = input->now_ms, .deadline_ms = input->deadline_ms, .checks = input->checks};
 	g_autoptr(secret_t) password = NULL;
+	g_autoptr(connection_t) own = NULL;
+	struct bind_answer bound;
 	const char *username = NULL;
 
 	if (!password_form_read(input, &username, &password, answer))
@@ -325,11 +336,9 @@ static void driver_complete(void *state, const struct provider_complete *input, 
 		conclude(answer, VERDICT_UNAVAILABLE, REASON_BUSY);
 		return;
 	}
-	g_autofree char *login = login_or_nobody(username);
-	if (directory->user_dn)
-		bind_by_name(&sign_in, login, password, answer);
-	else
-		search_then_bind(&sign_in, login, password, answer);
+	bool keeps = directory->user_dn && !directory->bind_dn;
+	if (login_bind(&sign_in, username, password, &bound, keeps ? &own : NULL, answer) && bind_judge(&sign_in, &bound, answer))
+		login_conclude(&sign_in, own, &bound, answer);
 	directory_slot_give_back(directory);
 }
 
@@ -358,13 +367,18 @@ static void subject_search(struct sign_in *sign_in, const char *subject, struct 
 		conclude(answer, VERDICT_UNKNOWN, REASON_UNKNOWN_ACCOUNT);
 }
 
-/* Is this person still there, still open, and in which groups? Where nobody but the person may read the directory, it cannot be asked. */
-static void driver_refresh(void *state, const char *subject, int64_t now_ms, int64_t deadline_ms, struct provider_answer *answer)
+/* Is this person still there, still open, and in which groups? Where nobody but the person may read the directory, only he could be asked. */
+static void driver_refresh(void *state, const char *subject, const struct secret *keep, int64_t now_ms, int64_t deadline_ms, struct provider_answer *answer)
 {
 	struct directory *directory = state;
 	g_auto(sign_in_t) sign_in = {.directory = directory, .now_ms = now_ms, .deadline_ms = deadline_ms};
 
-	if ((directory->user_dn && !directory->bind_dn) || !directory_slot_take(directory, deadline_ms)) {
+	(void)keep;
+	if (directory->user_dn && !directory->bind_dn) {
+		conclude(answer, VERDICT_MORE, REASON_PROVIDER_UNASKED);
+		return;
+	}
+	if (!directory_slot_take(directory, deadline_ms)) {
 		conclude(answer, VERDICT_UNAVAILABLE, REASON_PROVIDER_UNAVAILABLE);
 		return;
 	}
@@ -381,5 +395,6 @@ const struct provider_driver provider_ldap = {
 	.begin = driver_begin,
 	.complete = driver_complete,
 	.refresh = driver_refresh,
+	.change_password = ldap_change_password,
 	.probe = ldap_probe,
 };

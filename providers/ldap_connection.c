@@ -205,7 +205,7 @@ struct connection *connection_open(struct directory *directory, struct directory
 	return g_steal_pointer(&connection);
 }
 
-static void policy_read(LDAP *handle, LDAPControl **controls, struct bind_answer *answer)
+void policy_control_read(LDAP *handle, LDAPControl **controls, int *ret_error, int *ret_grace)
 {
 	LDAPControl *control = ldap_control_find(LDAP_CONTROL_PASSWORDPOLICYRESPONSE, controls, NULL);
 	ber_int_t expires = -1, grace = -1;
@@ -213,8 +213,8 @@ static void policy_read(LDAP *handle, LDAPControl **controls, struct bind_answer
 
 	if (!control || ldap_parse_passwordpolicy_control(handle, control, &expires, &grace, &policy) != LDAP_SUCCESS)
 		return;
-	answer->policy_error = policy == PP_noError ? -1 : (int)policy;
-	answer->grace_logins = grace;
+	*ret_error = policy == PP_noError ? -1 : (int)policy;
+	*ret_grace = grace;
 }
 
 static void bind_read(LDAP *handle, LDAPMessage *message, struct bind_answer *answer)
@@ -227,7 +227,7 @@ static void bind_read(LDAP *handle, LDAPMessage *message, struct bind_answer *an
 		answer->code = code;
 		g_strlcpy(answer->diagnostic, diagnostic ? diagnostic : "", sizeof answer->diagnostic);
 		answer->data = diagnostic_data(diagnostic);
-		policy_read(handle, controls, answer);
+		policy_control_read(handle, controls, &answer->policy_error, &answer->grace_logins);
 	}
 	ldap_memfree(diagnostic);
 	ldap_controls_free(controls);

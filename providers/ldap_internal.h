@@ -10,25 +10,27 @@
  *	ldap_search.c      escaping, filters, entries
  *	ldap_groups.c      which groups a person is in
  *	ldap_verdict.c     what a directory's answer to a bind means
+ *	ldap_password.c    changing a password
  *	ldap_probe.c       the step-by-step diagnosis
  */
 #pragma once
 #include "policies/mapping.h"
+#include "providers/breaker.h"
 #include "providers/drivers.h"
 
 #include <pthread.h>
 
 struct ldap;
+struct ldapcontrol;
 
 #define LOGIN_BYTES_MAX 256
 
-/* One URL of the list. `failures`, `shut_until_ms` and `idle` are under the directory's lock. */
+/* One URL of the list. `breaker` and `idle` are under the directory's lock. */
 struct directory_server {
 	char *url, *host, *service; /* the port, as getaddrinfo takes it */
 	int port;
 	bool tls_at_once; /* ldaps */
-	unsigned failures;
-	int64_t shut_until_ms; /* monotonic; its breaker is open until then */
+	struct breaker breaker;
 	GQueue idle; /* struct connection, bound as the service account */
 };
 
@@ -45,6 +47,7 @@ struct directory {
 	char *own_decoy_dn;
 	enum groups_way groups_way;
 	bool groups_nested;
+	bool password_change, is_active_directory;
 	char *groups_base, *groups_filter; /* the filter with a {dn} */
 	char *groups_attribute;
 	const char *groups_name_attribute;
@@ -113,6 +116,9 @@ struct bind_answer {
 /* Refuses an empty DN, an empty password and one with a NUL without asking anybody: BIND_NO_ANSWER. */
 struct bind_answer connection_bind(struct connection *connection, const char *dn, const void *password, size_t length, int64_t deadline_ms);
 const char *ldap_code_text(int code);
+
+/* Reads the password policy control, where there is one, of any answer. */
+void policy_control_read(struct ldap *handle, struct ldapcontrol **controls, int *ret_error, int *ret_grace);
 
 /* ldap_watch.c: shuts the socket at the deadline unless it is struck off first. On the caller's stack, between the two calls. */
 struct handshake_watch {
@@ -210,10 +216,37 @@ unsigned diagnostic_data(const char *diagnostic);
 const char *entry_is_shut(const struct entry *entry, int64_t now_ms);
 extern const char *const status_attributes[];
 
-/* ldap.c, for ldap_probe.c too */
+/* ldap.c, for ldap_probe.c and ldap_password.c too */
+struct sign_in {
+	struct directory *directory;
+	int64_t now_ms, deadline_ms;
+	struct checks *checks;
+	char *filter, *dn; /* the name that was bound */
+	struct search search;
+	struct directory_server *server; /* that was asked last */
+	const struct entry *person;      /* in `search`; NULL: nobody */
+	json_t *groups;
+	int groups_code;
+};
+void sign_in_clear(struct sign_in *sign_in);
+typedef struct sign_in sign_in_t;
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(sign_in_t, sign_in_clear)
+/* Finds whoever has that name and binds as him. False when that came to nothing: the answer is concluded. *ret_own: the connection, after a code 0; may be NULL. */
+bool login_bind(struct sign_in *sign_in, const char *username, const struct secret *password, struct bind_answer *ret_bound, struct connection **ret_own,
+                struct provider_answer *answer);
+/* Whether the bind was a success; the conclusion is drawn otherwise. */
+bool bind_judge(struct sign_in *sign_in, const struct bind_answer *bound, struct provider_answer *answer);
+/* After a right password: is the person's entry open, and in which groups? `own` may be NULL where there is a service account. */
+void login_conclude(struct sign_in *sign_in, struct connection *own, const struct bind_answer *bound, struct provider_answer *answer);
+void conclude(struct provider_answer *answer, enum verdict verdict, enum reason reason);
 char *directory_login_filter(const struct directory *directory, const char *login);
 const char *entry_subject(const struct directory *directory, const struct entry *entry);
 json_t *entry_claims(const struct directory *directory, const struct entry *entry, const json_t *groups);
+
+/* ldap_password.c */
+void ldap_change_password(void *state, const struct provider_complete *input, struct provider_answer *answer);
+/* {"…"} as UTF-16LE, as Active Directory's unicodePwd takes it. NULL for what is no UTF-8. */
+struct secret *unicode_password(const struct secret *password);
 
 /* ldap_probe.c */
 void ldap_probe(void *state, const struct form *input, struct checks *checks, int64_t deadline_ms);

@@ -1,10 +1,7 @@
 /* Which server, and which connection.
  *
  * Service connections are kept for the next search; a person's bind has a connection of its own that lives for that bind (SECURITY LD-6), because a bind changes
- * who the whole connection is. Every server has a breaker:
- *
- *	closed ──three failures in a row──> open for retry_after ──> one trial ──answered──> closed
- *	                                         ^─────────────────────failed──┘
+ * who the whole connection is. Every server has a breaker (breaker.h), which pauses for retry_after.
  */
 #include "providers/ldap_internal.h"
 
@@ -14,7 +11,6 @@
 #include <ldap.h>
 #include <string.h>
 
-#define FAILURES_MAX 3
 /* Directories and the firewalls before them close what is idle; most wait longer than this. */
 #define IDLE_MS 60000
 
@@ -42,15 +38,8 @@ void directory_slot_give_back(struct directory *directory)
 
 bool server_may_be_tried(struct directory *directory, struct directory_server *server)
 {
-	int64_t now = clock_monotonic_ms();
-	bool may = true;
-
 	pthread_mutex_lock(&directory->lock);
-	if (server->failures >= FAILURES_MAX) {
-		may = now >= server->shut_until_ms;
-		if (may)
-			server->shut_until_ms = now + directory->retry_after_ms;
-	}
+	bool may = breaker_admits(&server->breaker, clock_monotonic_ms(), directory->retry_after_ms);
 	pthread_mutex_unlock(&directory->lock);
 	return may;
 }
@@ -58,7 +47,7 @@ bool server_may_be_tried(struct directory *directory, struct directory_server *s
 void server_succeeded(struct directory *directory, struct directory_server *server)
 {
 	pthread_mutex_lock(&directory->lock);
-	server->failures = 0;
+	breaker_succeeded(&server->breaker);
 	pthread_mutex_unlock(&directory->lock);
 }
 
@@ -78,8 +67,7 @@ static void idle_drop(struct directory *directory, struct directory_server *serv
 void server_failed(struct directory *directory, struct directory_server *server)
 {
 	pthread_mutex_lock(&directory->lock);
-	if (++server->failures >= FAILURES_MAX)
-		server->shut_until_ms = clock_monotonic_ms() + directory->retry_after_ms;
+	breaker_failed(&server->breaker, clock_monotonic_ms(), directory->retry_after_ms);
 	pthread_mutex_unlock(&directory->lock);
 	idle_drop(directory, server);
 }

@@ -131,11 +131,14 @@ const struct key_rule ldap_keys[] = {
 	{.name = "people_filter", .type = KEY_STRING, .check = filter_check,
 	 .description = "What an entry must also match, at sign-in and at every refresh, such as (memberOf=cn=staff,ou=groups,dc=example,dc=org)."},
 	{.name = "user_dn", .type = KEY_STRING, .check = user_dn_check,
-	 .description = "Binds as this name, with {login} in it, instead of searching first; without a bind_dn the person's own rights read the entry, and refreshes cannot ask."},
+	 .description = "Binds as this name, with {login} in it, instead of searching first; without a bind_dn the person's own rights read the entry, and whoever uses "
+	                "a refresh token is sent to sign in again."},
 	{.name = "subject_attribute", .type = KEY_STRING, .check = attribute_check,
 	 .description = "The entry's immutable identifier, which the account is known by: entryUUID, with Active Directory objectGUID."},
 	{.name = "groups", .type = KEY_OBJECT, .keys = groups_keys, .check = groups_check,
 	 .description = "How a person's groups are found; absent: the attribute that claims names for groups."},
+	{.name = "password_change", .type = KEY_BOOLEAN, .standard = "false",
+	 .description = "Whether people may change a password that has expired, on the sign-in pages; with Active Directory over TLS only."},
 	{.name = "decoy_dn", .type = KEY_STRING, .check = dn_check,
 	 .description = "An entry made for the bind that stands in for an unknown person's, so that it costs a hash; default: a name that does not exist."},
 	{.name = "connections", .type = KEY_INTEGER, .standard = "16", .min = 1, .max = 1024, .description = "How many sign-ins may be asking the directory at once."},
@@ -267,6 +270,8 @@ static bool servers_read(struct directory *directory, GError **error)
 		if (!url_read(url, server))
 			return (fail)(error, ERROR_MALFORMED, "url: %s, expected ldap://host or ldaps://host", url ? url : "no text");
 		directory->server_count++;
+		if (!server->tls_at_once && !directory->start_tls && directory->password_change && directory->is_active_directory)
+			return (fail)(error, ERROR_MALFORMED, "password_change: true, expected TLS for %s: Active Directory takes new passwords over TLS only", url);
 		if (!server->tls_at_once && !directory->start_tls && !is_of_this_machine(server->host))
 			return (fail)(error, ERROR_MALFORMED, "start_tls: false, expected true for %s: passwords would cross the network in clear", url);
 	}
@@ -294,6 +299,8 @@ static void texts_read(struct directory *directory)
 	directory->user_dn = json_string_at(settings, "user_dn");
 	directory->subject_attribute = json_string_at(settings, "subject_attribute");
 	directory->decoy_dn = json_string_at(settings, "decoy_dn");
+	directory->password_change = json_is_true(json_object_get(settings, "password_change"));
+	directory->is_active_directory = preset_of(settings)->in_chain;
 	directory->connect_timeout_ms = milliseconds(settings, "connect_timeout", 3);
 	directory->timeout_ms = milliseconds(settings, "timeout", 5);
 	directory->retry_after_ms = milliseconds(settings, "retry_after", 5);

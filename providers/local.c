@@ -15,9 +15,9 @@
 
 static const struct key_rule local_keys[] = {{0}};
 
-static bool local_open(const char *provider_name, const json_t *settings, void **ret_state, GError **error)
+static bool local_open(const struct provider_place *place, const json_t *settings, void **ret_state, GError **error)
 {
-	(void)provider_name, (void)settings, (void)error;
+	(void)place, (void)settings, (void)error;
 	*ret_state = NULL;
 	return true;
 }

@@ -41,3 +41,17 @@ bool password_form_read(const struct provider_complete *input, const char **ret_
 	*ret_password = password;
 	return true;
 }
+
+bool password_change_read(const struct provider_complete *input, const char **ret_username, struct secret **ret_password, struct secret **ret_new,
+                          struct provider_answer *answer)
+{
+	const char *typed = form_count(input->reply, "new_password") == 1 ? form_get(input->reply, "new_password") : NULL;
+	g_autoptr(secret_t) fresh = typed ? text_password(typed, strlen(typed), PASSWORD_MAX_BYTES) : NULL;
+
+	if (!check(input->checks, "new password form", fresh ? "well formed" : "missing, twice, empty or too long", "1 to 1,024 bytes", fresh != NULL))
+		return refuse(answer, VERDICT_VIOLATION);
+	if (!password_form_read(input, ret_username, ret_password, answer))
+		return false;
+	*ret_new = g_steal_pointer(&fresh);
+	return true;
+}

@@ -3,7 +3,7 @@
  * A driver's duties, which the conformance suite (tests/providers/conformance.c) asks of every one:
  *  - an unknown person costs what a known one costs: the same hashes, look-ups and round trips;
  *  - the zero verdict is a violation; `ok` always comes with an identity, and nothing else does;
- *  - nothing is logged; what was checked goes to the `checks` recorder, secrets never do;
+ *  - nothing of a sign-in is logged; what was checked goes to the `checks` recorder, secrets never do;
  *  - time and deadline come as arguments; there is no clock below;
  *  - all network goes through providers/fetch or libldap, with the deadline;
  *  - the subject is the provider's immutable identifier, never a name or an address;
@@ -34,11 +34,12 @@ const char *verdict_name(enum verdict verdict);
 enum capability {
 	CAPABILITY_ASKS_PASSWORD = 1 << 0,
 	CAPABILITY_REDIRECTS = 1 << 1,
-	CAPABILITY_POSTS = 1 << 2, /* answers by a cross-site POST: the flow cookie must be SameSite=None */
+	CAPABILITY_POSTS = 1 << 2, /* its answers may come by POST from another site */
 	CAPABILITY_REFRESHES = 1 << 3,
 	CAPABILITY_LOGS_OUT = 1 << 4,
 	CAPABILITY_PROBES = 1 << 5,
 	CAPABILITY_MAY_BLOCK = 1 << 6, /* runs on a worker, with provider slots */
+	CAPABILITY_REFRESH_BY_KEEP = 1 << 7, /* `refresh` asks with what the sign-in left: a link without it cannot be asked about */
 };
 
 /* What to show, or where to send the browser next. */
@@ -46,6 +47,7 @@ enum step_kind { STEP_NONE = 0, STEP_PASSWORD_FORM, STEP_REDIRECT, STEP_POST_FOR
 struct step {
 	enum step_kind kind;
 	char *url;           /* STEP_REDIRECT, STEP_POST_FORM */
+	bool posts_back;     /* the answer will come as a POST from another site: the flow cookie must be SameSite=None */
 	json_t *fields;      /* STEP_POST_FORM: name -> value */
 };
 void step_clear(struct step *step);
@@ -67,10 +69,26 @@ struct provider_loan {
 	struct password_hasher *hasher;
 };
 
+struct fetcher;
+struct document_cache;
+struct verifier;
+
+/* Where a driver stands: whose it is, and the ways out it may use. The ways are borrowed for the state's life; NULL where there is to be no network, as when a
+ * declaration is checked. */
+struct provider_place {
+	const char *tenant;       /* internal id: nothing kept in memory is shared between two */
+	const char *name;
+	struct fetcher *fetcher;         /* providers/fetch.h */
+	struct document_cache *documents; /* providers/fetch_cache.h */
+	struct verifier *verifier;       /* providers/verifier/verifier.h */
+};
+
+/* What our own client asked for is passed on where the upstream has words for it. Texts are NULL, max_age_s -1, where nothing was asked. */
 struct provider_begin {
 	const char *callback_url; /* this provider's callback under the tenant's issuer */
-	const char *login_hint;   /* NULL: none */
-	bool force_fresh;         /* prompt=login or max_age */
+	const char *state;        /* opaque, at most 80 bytes, in the alphabet of a URL: comes back with the answer (SAML calls it RelayState) */
+	const char *login_hint, *prompt, *acr_values, *ui_locales;
+	int64_t max_age_s;
 	int64_t now_ms, deadline_ms;
 	struct checks *checks;
 };
@@ -78,6 +96,7 @@ struct provider_begin {
 struct provider_complete {
 	const void *sealed;       /* the bytes `begin` gave, opened; NULL when there were none */
 	size_t sealed_length;
+	const char *callback_url; /* as `begin` had it */
 	const struct form *reply; /* the callback's query, the posted assertion or the password form */
 	const struct provider_loan *loan;
 	int64_t now_ms;           /* wall clock */
@@ -85,30 +104,66 @@ struct provider_complete {
 	struct checks *checks;
 };
 
+/* What the upstream said of the sign-in itself, beside who it is; with VERDICT_OK only. Owned by the answer. */
+struct upstream_session {
+	char *sid;                    /* its name for its session, for its logout messages; NULL: none */
+	char *acr;                    /* as it said it; NULL */
+	int64_t auth_time_ms;         /* 0: not said */
+	int64_t ends_ms;              /* when it wants the session to be over; 0: not said */
+	struct secret *logout_keep;   /* what `logout` will need, sealed with our session; NULL: nothing */
+	struct secret *refresh_keep;  /* what `refresh` will need, sealed with the link; NULL: nothing new */
+};
+
 struct provider_answer {
 	enum verdict verdict;
 	struct identity *identity;    /* with VERDICT_OK only */
+	struct upstream_session session;
 	struct step step;             /* with VERDICT_MORE only */
 	struct secret *keep;          /* bytes to seal into the flow and give back to complete; NULL: none */
 	char *replacement_hash;       /* local: a new stored hash to keep, NULL: none */
 	char account[27];             /* local: the account the name led to, for the log, whatever the verdict; "" otherwise */
 	enum reason reason;           /* finer than the verdict, REASON_UNDECIDED: derive it from the verdict */
+	bool password_changed;        /* change_password: it was, whatever the verdict on signing in with the new one */
+	bool in_grace;                /* with VERDICT_OK: the password has expired, and this was one of the last sign-ins with it … */
+	unsigned grace_left;          /* … of which so many remain */
 };
 void provider_answer_clear(struct provider_answer *answer);
 typedef struct provider_answer provider_answer_t;
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(provider_answer_t, provider_answer_clear)
 
+struct provider_logout {
+	const struct secret *keep;    /* the session's logout_keep; NULL: none */
+	const char *return_url, *state;
+	int64_t now_ms, deadline_ms;
+};
+
+struct logout_notice {
+	char *subject, *sid;          /* at least one */
+	char *id;                     /* used once, until … */
+	int64_t expires_ms;
+	enum reason reason;           /* why it was refused */
+};
+void logout_notice_clear(struct logout_notice *notice);
+
 struct provider_driver {
 	const char *name;             /* the `type` in declarations; "local" for the tenant's own accounts */
 	unsigned capabilities;
 	const struct key_rule *keys;  /* its own settings, beside those every provider takes */
-	/* No network. `settings` is the object schema_apply made, borrowed for the state's life. */
-	bool (*open)(const char *provider_name, const json_t *settings, void **ret_state, GError **error);
+	/* No network. `settings` is the object schema_apply made, borrowed for the state's life; the texts of `place` are copied. */
+	bool (*open)(const struct provider_place *place, const json_t *settings, void **ret_state, GError **error);
 	void (*close)(void *state);
 	void (*begin)(void *state, const struct provider_begin *input, struct provider_answer *answer);
 	void (*complete)(void *state, const struct provider_complete *input, struct provider_answer *answer);
-	/* Optional. */
-	void (*refresh)(void *state, const char *subject, int64_t now_ms, int64_t deadline_ms, struct provider_answer *answer);
+	/* Optional. Is the person of that subject still there? MORE, without a step: only the person could be asked. `keep` is the link's refresh_keep, NULL: none. */
+	void (*refresh)(void *state, const char *subject, const struct secret *keep, int64_t now_ms, int64_t deadline_ms, struct provider_answer *answer);
+	/* The step that signs the person out upstream, back to `return_url` with `state` where the upstream can: VERDICT_MORE, or VERDICT_OK: there is nothing to do. */
+	void (*logout)(void *state, const struct provider_logout *input, struct provider_answer *answer);
+	/* A logout that the upstream told us of (OpenID Connect Back-Channel Logout 1.0): *ret says whom it is about. */
+	enum verdict (*logout_notice)(void *state, const struct provider_complete *input, struct logout_notice *ret);
+	/* Replaces the password of whoever signs in with `username` and `password` by `new_password` (each once in the reply), then signs in with the new one: an
+	 * answer as complete's. The same duties, and two more: nothing is changed unless the old password was found right in this call, also where it has
+	 * expired, and neither password goes anywhere without TLS but to this machine. Only where the settings say password_change: true. */
+	void (*change_password)(void *state, const struct provider_complete *input, struct provider_answer *answer);
 	void (*probe)(void *state, const struct form *input, struct checks *checks, int64_t deadline_ms);
 };
 

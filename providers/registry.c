@@ -6,6 +6,10 @@
 const struct provider_driver *const provider_drivers[] = {
 	&provider_local,
 	&provider_ldap,
+	&provider_oidc,
+	&provider_google,
+	&provider_azure,
+	&provider_linkedin,
 	NULL,
 };
 

@@ -10,9 +10,11 @@ A template is HTML with
     {{if name}} … {{else}} … {{end}} when it is set: a text that is not empty, a list that is not empty, a true flag
     {{is name "word"}} … {{end}}     when it is that word
     {{each name}} … {{item}} … {{end}}
+    {{links name}} … {{link.text}} {{link.url}} … {{end}}   a list of struct page_link, closed by one without a text
     {{t "Hello {who}" who=name}}     a message of the catalogue; placeholders are escaped and, in running text, isolated by <bdi>
     {{text name}}                    a member that holds a message of the catalogue
     {{lang}} {{style}}               the page's language; the style sheet
+    {{submit}}                       the one script there is: it sends the page's form
     {{> file}}                       another template in this place, without a page line
 
 What the compiler follows is HTML's own tokenizer, as far as our templates need it, so that it knows where each value lands. A value may stand in running
@@ -35,6 +37,8 @@ VOID_ELEMENTS = {"meta", "link", "input", "br", "hr", "img", "path", "circle", "
 PLACES = {"style": "<style>", "between": "a tag, outside a quoted attribute", "before value": "an unquoted attribute", "attribute name": "an attribute's name",
           "name": "a tag's name"}
 STYLE_BYTES_MAX = 6 * 1024
+# OAuth 2.0 Form Post Response Mode: sends the page's only form. Fixed, so that the policy knows it by its hash and no value can ever stand in it.
+SUBMIT_SCRIPT = "document.forms[0].submit()"
 VALUE_HELD = "{{value}}"
 
 
@@ -185,7 +189,7 @@ class Html:
 
 
 MARK = re.compile(r"\{\{(.*?)\}\}", re.S)
-BLOCK = re.compile(r"(if|is|each|page|>) |(else|end)$")
+BLOCK = re.compile(r"(if|is|each|links|page|>) |(else|end)$")
 NAME = r"[a-z_]+(?:\.[a-z_]+)*"
 STRING = r'"((?:[^"\\]|\\.)*)"'
 PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
@@ -248,6 +252,8 @@ class Template:
         self.literal += text
 
     def value(self, name):
+        if name.startswith("link."):
+            return "link->" + name[len("link."):]
         return name if name == "item" else "facts->" + name
 
     def mark(self, mark, folder):
@@ -281,6 +287,9 @@ class Template:
     def mark_each(self, _, name):
         self.open_block("for (size_t i = 0; %s && %s[i]; i++)" % (self.value(name), self.value(name)))
         self.emit("const char *item = %s[i];" % self.value(name))
+
+    def mark_links(self, _, name):
+        self.open_block("for (const struct page_link *link = %s; link && link->text; link++)" % self.value(name))
 
     def branch_check(self):
         if not self.blocks:
@@ -332,14 +341,20 @@ class Template:
             raise Refused("{{style}} is for <style>")
         self.emit("put_html(out, style_sheet);")
 
+    def mark_submit(self, _):
+        if self.html.value_context() != TEXT:
+            raise Refused("{{submit}} is an element of its own")
+        self.emit("put_html(out, %s);" % c_string("<script>%s</script>" % SUBMIT_SCRIPT))
+
     def mark_value(self, _, name):
         self.emit("put_value(out, CONTEXT_%s, %s);" % (self.html.value_context().upper(), self.value(name)))
 
     MARKS = [
         (r"page ([a-z_]+) struct ([a-z_]+)", mark_page), (r"> ([a-z_/]+)", mark_include),
         (r"if (%s)" % NAME, mark_if), (r'is (%s) "([a-z_]+)"' % NAME, mark_is), (r"each (%s)" % NAME, mark_each),
+        (r"links (%s)" % NAME, mark_links),
         (r"else", mark_else), (r"end", mark_end), (r't %s((?: [a-z_]+=%s)*)' % (STRING, NAME), mark_message), (r"text (%s)" % NAME, mark_text),
-        (r"lang", mark_lang), (r"style", mark_style), (r"(%s)" % NAME, mark_value),
+        (r"lang", mark_lang), (r"style", mark_style), (r"submit", mark_submit), (r"(%s)" % NAME, mark_value),
     ]
 
 
@@ -400,10 +415,14 @@ def translations_check(messages, french, path):
             raise Refused("%s: nothing says this any more: %s" % (path, text))
 
 
+def source_expression(text):
+    return "'sha256-%s'" % base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
 def source_write(arguments, templates, style, messages, french):
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     lines = ["/* Made by tools/compile_templates.py from gateway/pages/templates: change those. */", '#include "%s"' % arguments.views, "",
-             "/* As numbers: ISO C promises no string literals of this length. */", "const char style_sheet[] = { %s, 0 };" % ", ".join(map(str, style.encode())), 'const char style_source[] = "\'sha256-%s\'";' % digest, "", "const struct message messages[] = {"]
+             "/* As numbers: ISO C promises no string literals of this length. */", "const char style_sheet[] = { %s, 0 };" % ", ".join(map(str, style.encode())), "const char style_source[] = %s;" % c_string(source_expression(style)),
+             "const char submit_source[] = %s;" % c_string(source_expression(SUBMIT_SCRIPT)), "", "const struct message messages[] = {"]
     lines += ["\t{ %s, %s }," % (c_string(text), c_string(french[text])) for text in sorted(messages, key=lambda text: text.encode())]
     lines += ["};", "const size_t message_count = sizeof messages / sizeof messages[0];"]
     for template in templates:

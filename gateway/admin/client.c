@@ -128,6 +128,8 @@ static bool rotate_run(struct command *command, GError **error)
 		return false;
 	if (client->auth_method == CLIENT_AUTH_NONE)
 		return fail(error, ERROR_CONFLICT, "client %s is public: it has no secret", client->client_id);
+	if (client->auth_method == CLIENT_AUTH_PRIVATE_KEY_JWT)
+		return fail(error, ERROR_CONFLICT, "client %s signs with its own keys: it has no secret; declare a new key in its jwks beside the old one", client->client_id);
 	opaque_token_make(OPAQUE_SECRET_PREFIX, rotation.secret);
 	g_autoptr(json_t) detail = json_pack("{s:I}", "overlap_s", (json_int_t)(rotation.overlap_ms / 1000));
 	struct act act = {

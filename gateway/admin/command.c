@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "crypto/root_keys.h"
+#include "gateway/call/ways.h"
 
 #include <string.h>
 
@@ -230,6 +231,7 @@ static int command_finish(struct command *command, bool done, const GError *erro
 		fprintf(stderr, "%s%s\n", error_code_of(error) == ERROR_MALFORMED ? "" : "passerelle: ", error->message);
 	if (command->usage_wrong)
 		usage_of(stderr, command->verb);
+	ways_close(&command->ways);
 	store_close(command->store);
 	root_keys_free(command->keyring_file);
 	g_ptr_array_unref(command->words);

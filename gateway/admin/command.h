@@ -2,6 +2,7 @@
 #pragma once
 #include "base/schema.h"
 #include "crypto/password.h"
+#include "providers/fetch.h"
 #include <stdbool.h>
 #include <stdio.h>
 
@@ -11,6 +12,7 @@ struct command_setting {
 	const char *secret_key_file;
 	const char *base_url;         /* default issuers are {base_url}/t/{name} */
 	struct password_cost password_hash;
+	struct fetch_options outbound;
 };
 
 enum { EXIT_DONE = 0, EXIT_FAILED_COMMAND = 1, EXIT_USAGE = 2 };

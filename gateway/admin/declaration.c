@@ -66,7 +66,8 @@ static void client_grants_check(struct declaration *declaration, const struct de
 	const json_t *grants = json_object_get(client->settings, "grant_types");
 	const char *scope = json_string_at(client->settings, "scope");
 	bool code = json_array_has(grants, "authorization_code");
-	bool is_public = g_strcmp0(json_string_at(client->settings, "token_endpoint_auth_method"), "none") == 0;
+	const char *method = json_string_at(client->settings, "token_endpoint_auth_method");
+	bool is_public = g_strcmp0(method, "none") == 0, signs = g_strcmp0(method, "private_key_jwt") == 0;
 	const json_t *w = client->written;
 	if (code && json_array_size(json_object_get(client->settings, "redirect_uris")) == 0)
 		declaration_mistake(declaration, w, "redirect_uris", client->where, "absent, expected at least one: grant_types has authorization_code");
@@ -76,11 +77,22 @@ static void client_grants_check(struct declaration *declaration, const struct de
 		declaration_mistake(declaration, w, "grant_types", client->where, "client_credentials, expected a client that authenticates: this one has none");
 	if (is_public && !json_is_true(json_object_get(client->settings, "require_pkce")))
 		declaration_mistake(declaration, w, "require_pkce", client->where, "false, expected true: only confidential clients may go without PKCE");
-	if (is_public && client->secret_given)
+	if ((is_public || signs) && client->secret_given)
 		declaration_mistake(declaration, w, json_object_get(w, "client_secret") ? "client_secret" : "client_secret_hash", client->where,
-		                    "given, expected none: token_endpoint_auth_method is none");
+		                    "given, expected none: token_endpoint_auth_method is %s", method);
+	if (signs != (json_object_get(client->settings, "jwks") != NULL))
+		declaration_mistake(declaration, w, "jwks", client->where, signs ? "absent, expected the public keys that private_key_jwt is checked with"
+			: "given, expected none: only token_endpoint_auth_method private_key_jwt uses it");
 	if (scope && scope_has(scope, "offline_access") && !json_array_has(grants, "refresh_token"))
 		declaration_mistake(declaration, w, "scope", client->where, "offline_access, expected refresh_token among grant_types");
+}
+
+/* EdDSA is the older name of Ed25519; one name is stored so that it never shows as a difference. */
+static void algorithm_settle(json_t *settings, const char *key)
+{
+	const char *algorithm = json_string_at(settings, key);
+	if (algorithm)
+		json_object_set_new(settings, key, json_string(jose_algorithm_name(jose_algorithm_named(algorithm))));
 }
 
 /* Defaults that depend on other keys, filled so that what is stored says everything. */
@@ -96,9 +108,8 @@ static void client_defaults_fill(json_t *settings)
 		json_object_set_new(settings, "refresh_token_rotation", json_boolean(is_public));
 	if (!json_object_get(settings, "scope"))
 		json_object_set_new(settings, "scope", json_string(code ? "openid" : ""));
-	const char *algorithm = json_string_at(settings, "id_token_signed_response_alg");
-	/* EdDSA is the older name of the same thing; one name is stored so that it never shows as a difference. */
-	json_object_set_new(settings, "id_token_signed_response_alg", json_string(jose_algorithm_name(jose_algorithm_named(algorithm))));
+	algorithm_settle(settings, "id_token_signed_response_alg");
+	algorithm_settle(settings, "userinfo_signed_response_alg");
 }
 
 /* The secret leaves the settings as a digest: from here on nothing holds it in clear. */
@@ -144,8 +155,7 @@ static void resource_read(struct declaration *declaration, struct declared_tenan
 	g_ptr_array_add(tenant->resources, resource);
 	if (!resource->settings)
 		return;
-	const char *algorithm = json_string_at(resource->settings, "access_token_signed_response_alg");
-	json_object_set_new(resource->settings, "access_token_signed_response_alg", json_string(jose_algorithm_name(jose_algorithm_named(algorithm))));
+	algorithm_settle(resource->settings, "access_token_signed_response_alg");
 	size_t i;
 	json_t *word;
 	json_array_foreach(json_object_get(resource->settings, "scopes"), i, word) {

@@ -7,7 +7,7 @@
 #include "base/text.h"
 #include "base/url.h"
 #include "crypto/digest.h"
-#include "crypto/jose.h"
+#include "crypto/jwk_set.h"
 #include "crypto/password.h"
 #include "policies/scope.h"
 
@@ -199,10 +199,17 @@ static bool secret_hash_check(const json_t *value, const char **ret_expected)
 
 static bool auth_method_check(const json_t *value, const char **ret_expected)
 {
-	static const char *const later[] = { "private_key_jwt", "tls_client_auth", "self_signed_tls_client_auth", NULL };
+	static const char *const later[] = { "tls_client_auth", "self_signed_tls_client_auth", NULL };
 	const char *text = json_string_value(value);
-	*ret_expected = "client_secret_basic, client_secret_post or none (the others are not built yet)";
+	*ret_expected = "client_secret_basic, client_secret_post, private_key_jwt or none (the others are not built yet)";
 	return text && !g_strv_contains(later, text);
+}
+
+static bool jwks_check(const json_t *value, const char **ret_expected)
+{
+	g_autoptr(jwk_set_t) set = jwk_set_read(value, NULL);
+	*ret_expected = "a JWK Set, { keys: [{ kty: … }] }, of at most 16 public keys, one of them for ES256, RS256, PS256 or Ed25519, none private, no kid twice";
+	return set;
 }
 
 static bool is_built_grant(const char *text)
@@ -393,9 +400,9 @@ const struct key_rule client_keys[] = {
 	{ .name = "require_pkce", .type = KEY_BOOLEAN, .standard = "true", .description = "Whether a code_challenge must be sent." },
 	{ .name = "refresh_token_rotation", .type = KEY_BOOLEAN, .description = "New refresh token at each use; default: for public clients." },
 	{ .name = "subject_type", .type = KEY_STRING, .standard = "public", .check = subject_type_check, .description = "Form of `sub`." },
-	{ .name = "jwks", .type = KEY_NOT_YET, .description = "Its public keys." },
+	{ .name = "jwks", .type = KEY_ANY, .check = jwks_check, .description = "Its public keys, for private_key_jwt." },
 	{ .name = "jwks_uri", .type = KEY_NOT_YET, .description = "Address of its public keys." },
-	{ .name = "userinfo_signed_response_alg", .type = KEY_NOT_YET, .description = "Signed userinfo." },
+	{ .name = "userinfo_signed_response_alg", .type = KEY_STRING, .check = algorithm_check, .description = "How its userinfo is signed; absent: plain JSON." },
 	{ .name = "request_object_signing_alg", .type = KEY_NOT_YET, .description = "Signed requests." },
 	{ .name = "backchannel_logout_uri", .type = KEY_NOT_YET, .description = "Told when a session ends." },
 	{ .name = "frontchannel_logout_uri", .type = KEY_NOT_YET, .description = "Told when a session ends." },

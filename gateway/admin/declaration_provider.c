@@ -63,7 +63,7 @@ static void open_try(struct declaration *declaration, const struct declared_prov
 	const struct provider_driver *driver = provider_driver_named(json_string_at(provider->settings, "type"));
 	g_autoptr(GError) problem = NULL;
 	void *state = NULL;
-	if (driver->open(provider->name, provider->settings, &state, &problem))
+	if (driver->open(&(struct provider_place){ .name = provider->name }, provider->settings, &state, &problem))
 		driver->close(state);
 	else
 		refusal_note(declaration, provider, problem ? problem->message : "refused by its driver");

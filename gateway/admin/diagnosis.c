@@ -9,6 +9,8 @@
 static struct form *form_of(const struct diagnosis *diagnosis)
 {
 	GString *query = g_string_new("");
+	g_autofree char *callback_url = g_strconcat(diagnosis->tenant->issuer, "/callback/", diagnosis->provider->name, NULL);
+	form_append(query, "callback_url", callback_url);
 	if (diagnosis->login)
 		form_append(query, "username", diagnosis->login);
 	if (diagnosis->login && diagnosis->password)
@@ -34,7 +36,10 @@ static void settings_open(const struct diagnosis *diagnosis, struct checks *chec
 	const struct provider_driver *driver = provider_driver_named(provider->type);
 	g_autoptr(GError) problem = NULL;
 	void *state = NULL;
-	bool opened = driver && driver->open(provider->name, provider->settings, &state, &problem);
+	struct provider_place place = *diagnosis->ways;
+	place.tenant = diagnosis->tenant->id;
+	place.name = provider->name;
+	bool opened = driver && driver->open(&place, provider->settings, &state, &problem);
 	check_advised(checks, "settings", opened ? "complete" : problem ? problem->message : "no driver of this type", "complete", opened,
 	              "Here: correct that key in the declaration, then `passerelle apply`.");
 	if (!opened)

@@ -4,6 +4,8 @@
 #include "gateway/store/store.h"
 
 struct diagnosis {
+	const struct provider_place *ways;
+	const struct tenant *tenant;
 	const struct provider_record *provider;
 	const char *login;             /* NULL: only what needs no person */
 	const struct secret *password; /* with a login only; NULL: the person is looked up, not signed in. As text_password gives it */

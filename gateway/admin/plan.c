@@ -328,7 +328,7 @@ static bool client_has_secret(const struct client *client, const uint8_t digest[
 	return false;
 }
 
-/* Which secrets the client will have: the declared one, else those it has, else one that is made. Without authentication there are none. */
+/* Which secrets the client will have: the declared one, else those it has, else one that is made. Who does not authenticate, or signs, has none. */
 static void client_secrets_plan(struct difference *difference, const struct declared_client *declared, const struct client *stored)
 {
 	struct client *client = difference->client;
@@ -338,7 +338,7 @@ static void client_secrets_plan(struct difference *difference, const struct decl
 		memcpy(difference->had, stored->secrets, sizeof(difference->had));
 		client->secret_count = difference->had_count = stored->secret_count;
 	}
-	if (client->auth_method == CLIENT_AUTH_NONE) {
+	if (client->auth_method == CLIENT_AUTH_NONE || client->auth_method == CLIENT_AUTH_PRIVATE_KEY_JWT) {
 		changed = client->secret_count > 0;
 		client->secret_count = 0;
 	} else if (declared->secret_given && !client_has_secret(client, declared->secret)) {
@@ -386,8 +386,10 @@ static unsigned algorithms_needed(const struct declared_tenant *declared)
 	unsigned needed = 1U << JOSE_ES256;
 	for (guint i = 0; i < declared->clients->len; i++) {
 		const struct declared_client *client = g_ptr_array_index(declared->clients, i);
-		if (json_array_has(json_object_get(client->settings, "grant_types"), "authorization_code"))
-			needed |= 1U << jose_algorithm_named(json_string_at(client->settings, "id_token_signed_response_alg"));
+		if (!json_array_has(json_object_get(client->settings, "grant_types"), "authorization_code"))
+			continue;
+		needed |= 1U << jose_algorithm_named(json_string_at(client->settings, "id_token_signed_response_alg"));
+		needed |= 1U << jose_algorithm_named(json_string_at(client->settings, "userinfo_signed_response_alg"));
 	}
 	for (guint i = 0; i < declared->resources->len; i++) {
 		const struct declared_resource *resource = g_ptr_array_index(declared->resources, i);

@@ -162,8 +162,11 @@ static bool test_run(struct command *command, GError **error)
 	g_autoptr(secret_t) password = with_password ? password_ask_once("Password: ", error) : NULL;
 	if ((with_password && !password) || !command_note_read(command, act.tenant, "provider test", error))
 		return false;
+	const struct provider_place *ways = command_ways(command, error);
+	if (!ways)
+		return false;
 	const struct diagnosis diagnosis = {
-		.provider = &act.record, .login = login, .password = password, .deadline_ms = clock_monotonic_ms() + DIAGNOSIS_MS,
+		.ways = ways, .tenant = act.tenant, .provider = &act.record, .login = login, .password = password, .deadline_ms = clock_monotonic_ms() + DIAGNOSIS_MS,
 	};
 	g_autoptr(json_t) found = provider_diagnose(&diagnosis);
 	return diagnosis_print(command, found, error);

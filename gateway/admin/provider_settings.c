@@ -84,13 +84,6 @@ static bool username_check(const json_t *value, const char **ret_expected)
 	return mapping_template_is_fit(json_string_value(value));
 }
 
-static bool upstream_mfa_check(const json_t *value, const char **ret_expected)
-{
-	const char *text = json_string_value(value);
-	*ret_expected = "ignore (trust is not built yet)";
-	return text && strcmp(text, "trust") != 0;
-}
-
 static const struct key_rule common_keys[] = {
 	{ .name = "name", .type = KEY_STRING, .required = true, .check = provider_name_check, .description = "Its name, never changed." },
 	{ .name = "type", .type = KEY_STRING, .required = true, .description = "Its driver." },
@@ -112,7 +105,7 @@ static const struct key_rule upstream_keys[] = {
 	{ .name = "username", .type = KEY_STRING, .check = username_check, .description = "User names of new accounts, made of {email}, {username} or {name}." },
 	{ .name = "link_by_verified_email", .type = KEY_BOOLEAN, .standard = "false",
 	  .description = "Whether a verified address in one of `domains`, which the tenant owns too, opens the account that has it." },
-	{ .name = "upstream_mfa", .type = KEY_CHOICE, .choices = "ignore|trust", .standard = "ignore", .check = upstream_mfa_check,
+	{ .name = "upstream_mfa", .type = KEY_CHOICE, .choices = "ignore|trust", .standard = "ignore",
 	  .description = "Whether a second factor there counts here." },
 	{ .name = "clock_skew", .type = KEY_DURATION, .standard = "60s", .min = 0, .max = 600, .description = "How far its clock may be off." },
 	{ 0 },
@@ -237,6 +230,14 @@ static const struct secret_tie {
 	const char *type, *key, *beside;
 	const char *const *destinations;
 } ties[] = {
+	{ "oidc", "client_secret", "client_id", (const char *const[]){ "issuer", "discovery_url", NULL } },
+	{ "oidc", "private_key", "client_id", (const char *const[]){ "issuer", "discovery_url", NULL } },
+	{ "google", "client_secret", "client_id", (const char *const[]){ "discovery_url", NULL } },
+	{ "google", "private_key", "client_id", (const char *const[]){ "discovery_url", NULL } },
+	{ "azure", "client_secret", "client_id", (const char *const[]){ "authority", "directory", "discovery_url", NULL } },
+	{ "azure", "private_key", "client_id", (const char *const[]){ "authority", "directory", "discovery_url", NULL } },
+	{ "linkedin", "client_secret", "client_id", (const char *const[]){ "discovery_url", NULL } },
+	{ "linkedin", "private_key", "client_id", (const char *const[]){ "discovery_url", NULL } },
 	{ "ldap", "bind_password", "bind_dn", (const char *const[]){ "url", "start_tls", "tls_ca_file", NULL } },
 };
 

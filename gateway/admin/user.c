@@ -228,6 +228,32 @@ static bool sign_out_run(struct command *command, GError **error)
 	return true;
 }
 
+static const char *recheck_words(const json_t *row)
+{
+	if (json_is_true(json_object_get(row, "ended")))
+		return "sessions and tokens ended";
+	return json_is_true(json_object_get(row, "answered")) ? "still there" : "not answered, nothing ended";
+}
+
+/* Exit 1 where somebody was not to be asked: then it is not known that the person may stay. */
+static bool recheck_run(struct command *command, GError **error)
+{
+	g_auto(user_act_t) user = { 0 };
+	if (!user_find(command, &user, error))
+		return false;
+	g_autoptr(json_t) rows = account_recheck(command, user.tenant, &user.account, error);
+	size_t i, unanswered = 0;
+	json_t *row;
+	json_array_foreach(rows, i, row) {
+		unanswered += !json_is_true(json_object_get(row, "answered"));
+		g_autofree char *what = g_strdup_printf("%s: %s (%s)", json_string_at(row, "provider"), recheck_words(row), json_string_at(row, "reason"));
+		user_said(command, &user, what);
+	}
+	if (rows && command->json)
+		print_object(command, rows);
+	return rows && (unanswered == 0 || fail(error, ERROR_UNAVAILABLE, "user %s: %zu of %zu providers did not answer", user.account.username, unanswered, i));
+}
+
 static bool remove_work(struct unit *unit, struct act *act, GError **error)
 {
 	const struct user_act *user = act->data;
@@ -255,6 +281,8 @@ const struct verb user_verbs[] = {
 	{ ONE_USER, .name = "enable", .run = enable_run, .summary = "open it again" },
 	{ ONE_USER, .name = "unlock", .run = unlock_run, .summary = "lift the locks of too many failures" },
 	{ ONE_USER, .name = "sign-out", .run = sign_out_run, .summary = "end all sessions of an account" },
+	{ ONE_USER, .name = "recheck", .run = recheck_run,
+	  .summary = "ask its providers now whether the person is still there, as at a refresh; gone or disabled: ends sessions and tokens" },
 	{ ONE_USER, .name = "remove", .run = remove_run, .summary = "remove an account; its id is never given again" },
 	{ 0 },
 };

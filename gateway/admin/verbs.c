@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "crypto/compare.h"
 #include "gateway/admin/open.h"
+#include "gateway/call/ways.h"
 #include "policies/password_rules.h"
 
 #include <errno.h>
@@ -20,6 +21,13 @@ bool command_open(struct command *command, bool create, GError **error)
 struct unit *command_reader(struct command *command, GError **error)
 {
 	return command_open(command, false, error) ? store_reader(command->store, error) : NULL;
+}
+
+const struct provider_place *command_ways(struct command *command, GError **error)
+{
+	if (!command->ways.fetcher && !ways_open(&command->setting->outbound, &command->ways, error))
+		return NULL;
+	return &command->ways;
 }
 
 static bool tenant_name_collect(const struct tenant *tenant, void *data)

@@ -5,6 +5,7 @@
 #include "gateway/admin/command.h"
 #include "gateway/audit/audit.h"
 #include "gateway/store/store.h"
+#include "providers/provider.h"
 
 struct command;
 
@@ -28,6 +29,7 @@ struct command {
 	bool usage_wrong;             /* set with *error: exit 2 */
 	struct store *store;
 	struct root_keys *keyring_file;
+	struct provider_place ways;   /* command_ways */
 	char *actor;                  /* "cli:root" */
 	int64_t now_ms;
 };
@@ -42,6 +44,8 @@ bool command_misused(struct command *command, GError **error, const char *format
 
 /* Opens the store, once. */
 bool command_open(struct command *command, bool create, GError **error);
+/* The ways out for providers, opened once. NULL with *error. */
+const struct provider_place *command_ways(struct command *command, GError **error);
 /* This thread's reader; opens the store when that was not done. */
 struct unit *command_reader(struct command *command, GError **error);
 /* The tenant of --tenant, or the only one. NULL with *error. Caller unrefs. */
@@ -91,6 +95,10 @@ struct secret *password_ask_once(const char *prompt, GError **error);
 bool member_add(struct command *command, const char *list, const char *name_key, struct secret *password, GError **error);
 /* Makes a tenant of command->keys; it must be new. */
 bool tenant_make(struct command *command, GError **error);
+
+/* recheck.c. Asks every source of the tenant that knows the account and can be asked whether the person is still there, and draws the consequences that the use of a
+ * refresh token would, in one transaction with its record: [{"provider", "reason", "ended", "answered"}], one for each that was asked. NULL with *error. Caller owns. */
+json_t *account_recheck(struct command *command, const struct tenant *tenant, const struct account *account, GError **error);
 
 /* links.c. Names of the tenant's providers; NULL with *error. Caller owns. */
 GPtrArray *provider_names(struct unit *unit, const char *tenant, GError **error);

@@ -23,7 +23,21 @@ static enum reason judge(struct call *call, const struct session *session, const
 	return session_decide(&(struct session_facts){
 		.ended = session->ended_ms != 0, .account_disabled = account->disabled, .created_ms = session->created_ms, .last_seen_ms = session->last_seen_ms,
 		.now_ms = request_time_ms(call->request), .idle_ms = policy->session.idle_s * 1000, .absolute_ms = policy->session.absolute_s * 1000,
-		.credentials_changed_ms = account->credentials_changed_ms, .auth_time_ms = session->auth_time_ms });
+		.credentials_changed_ms = account->credentials_changed_ms, .auth_time_ms = session->auth_time_ms, .ends_ms = session->ends_ms });
+}
+
+/* `found` is of the session; what is not alive is not there. */
+static enum found judge_found(struct call *call, struct unit *unit, enum found found, struct session *ret_session, struct account *ret_account, GError **error)
+{
+	if (found == FOUND)
+		found = account_find(unit, call->tenant->id, ret_session->account, ret_account, error);
+	if (found == FOUND && judge(call, ret_session, ret_account) != REASON_OK)
+		found = MISSING;
+	if (found != FOUND) {
+		session_clear(ret_session);
+		account_clear(ret_account);
+	}
+	return found;
 }
 
 enum found browser_session(struct call *call, struct session *ret_session, struct account *ret_account, GError **error)
@@ -36,16 +50,15 @@ enum found browser_session(struct call *call, struct session *ret_session, struc
 	if (!unit)
 		return BROKEN;
 	digest_sha256(value, VALUE_TEXT, digest);
-	enum found found = session_find(unit, call->tenant->id, digest, ret_session, error);
-	if (found == FOUND)
-		found = account_find(unit, call->tenant->id, ret_session->account, ret_account, error);
-	if (found == FOUND && judge(call, ret_session, ret_account) != REASON_OK)
-		found = MISSING;
-	if (found != FOUND) {
-		session_clear(ret_session);
-		account_clear(ret_account);
-	}
-	return found;
+	return judge_found(call, unit, session_find(unit, call->tenant->id, digest, ret_session, error), ret_session, ret_account, error);
+}
+
+enum found browser_session_by_id(struct call *call, const char *session, struct session *ret_session, struct account *ret_account, GError **error)
+{
+	struct unit *unit = store_reader(call->gateway->store, error);
+	if (!unit)
+		return BROKEN;
+	return judge_found(call, unit, session_find_id(unit, call->tenant->id, session, ret_session, error), ret_session, ret_account, error);
 }
 
 void browser_sid(const struct call *call, const char *session, const struct client *client, char out[IDENTIFIER_SIZE])

@@ -24,3 +24,9 @@ void call_cookie_set(struct call *call, enum call_cookie cookie, const char *val
 	reply_cookie(call->reply, &(struct cookie){
 		.name = name, .value = value, .path = "/", .max_age_s = max_age_s, .secure = is_https(call) });
 }
+
+void call_cookie_set_cross_site(struct call *call, enum call_cookie cookie, const char *value)
+{
+	g_autofree char *name = cookie_name(call, cookie);
+	reply_cookie(call->reply, &(struct cookie){ .name = name, .value = value, .path = "/", .secure = is_https(call), .same_site_none = is_https(call) });
+}

@@ -11,5 +11,7 @@ enum call_cookie {
 
 /* NULL when absent or sent twice. */
 const char *call_cookie_get(const struct call *call, enum call_cookie cookie);
+/* The same value for answers that are posted from another site: SameSite=None, where there is https. */
+void call_cookie_set_cross_site(struct call *call, enum call_cookie cookie, const char *value);
 /* value NULL deletes; max_age_s 0 lasts until the browser closes. */
 void call_cookie_set(struct call *call, enum call_cookie cookie, const char *value, int64_t max_age_s);

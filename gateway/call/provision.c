@@ -60,13 +60,34 @@ static bool take_claims(struct account *account, const struct tenant *tenant, co
 	return changed;
 }
 
-bool provision_update(struct unit *unit, const struct tenant *tenant, const struct source *source, const struct identity *identity, int64_t now_ms,
+/* What the driver needs to ask about the person again. One that brings nothing new leaves what is there. */
+static bool keep_for_later(struct unit *unit, const struct tenant *tenant, const struct source *source, const struct provider_answer *answer, GError **error)
+{
+	const struct secret *keep = answer->session.refresh_keep;
+	return !keep || link_keep_set(unit, tenant->id, source->name, identity_subject(answer->identity), keep, error);
+}
+
+bool provision_update(struct unit *unit, const struct tenant *tenant, const struct source *source, const struct provider_answer *answer, int64_t now_ms,
 	struct account *ret, GError **error)
 {
-	if (!source->update_always || ret->declared || !take_claims(ret, tenant, source, identity))
+	if (!keep_for_later(unit, tenant, source, answer, error))
+		return false;
+	if (!source->update_always || ret->declared || !take_claims(ret, tenant, source, answer->identity))
 		return true;
 	ret->updated_ms = now_ms;
 	return account_update(unit, tenant->id, ret, error);
+}
+
+enum found provision_ask(struct store *store, const struct tenant *tenant, const struct source *source, const struct link *link, int64_t now_ms,
+	int64_t deadline_ms, struct provider_answer *answer, GError **error)
+{
+	g_autoptr(secret_t) keep = NULL;
+	bool by_keep = source->driver->capabilities & CAPABILITY_REFRESH_BY_KEEP;
+	struct unit *unit = by_keep ? store_reader(store, error) : NULL;
+	enum found found = !by_keep ? FOUND : unit ? link_keep_find(unit, tenant->id, source->name, link->subject, &keep, error) : BROKEN;
+	if (found == FOUND)
+		source->driver->refresh(source->state, link->subject, keep, now_ms, deadline_ms, answer);
+	return found;
 }
 
 /* --- making and linking --- */
@@ -146,9 +167,10 @@ static bool find_older_link(struct unit *unit, const struct tenant *tenant, cons
 	return found != BROKEN;
 }
 
-bool provision(struct unit *unit, const struct tenant *tenant, const struct source *source, const struct identity *identity, int64_t now_ms,
+bool provision(struct unit *unit, const struct tenant *tenant, const struct source *source, const struct provider_answer *answer, int64_t now_ms,
 	struct account *ret, enum reason *ret_reason, GError **error)
 {
+	const struct identity *identity = answer->identity;
 	struct account_facts facts = { .provisioning = source->provisioning, .link_by_verified_email = source->link_by_verified_email,
 		.email_proved = email_proved(tenant, source, identity) };
 	enum found linked = find_linked(unit, tenant, source, identity, ret, error);
@@ -164,12 +186,12 @@ bool provision(struct unit *unit, const struct tenant *tenant, const struct sour
 	case ACCOUNT_REFUSE:
 		return true;
 	case ACCOUNT_USE:
-		return provision_update(unit, tenant, source, identity, now_ms, ret, error);
+		return provision_update(unit, tenant, source, answer, now_ms, ret, error);
 	case ACCOUNT_CREATE:
 		account_clear(ret); /* whoever has the address is somebody else */
-		return create(unit, tenant, source, identity, now_ms, ret, error);
+		return create(unit, tenant, source, identity, now_ms, ret, error) && keep_for_later(unit, tenant, source, answer, error);
 	case ACCOUNT_LINK:
-		return insert_link(unit, tenant, source, identity, now_ms, ret->id, error);
+		return insert_link(unit, tenant, source, identity, now_ms, ret->id, error) && keep_for_later(unit, tenant, source, answer, error);
 	}
 	return fail(error, ERROR_INTERNAL, "unknown account action");
 }

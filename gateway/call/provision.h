@@ -2,10 +2,16 @@
 #pragma once
 #include "gateway/call/sources.h"
 
-/* Inside a transaction. On true *ret_reason is REASON_OK and *ret holds the account as it now is, or the reason why not. False with *error: broken. */
-bool provision(struct unit *unit, const struct tenant *tenant, const struct source *source, const struct identity *identity, int64_t now_ms,
+/* Asks the link's source whether the person is still there, outside any transaction. FOUND: *answer says. MISSING: the source asks with what a sign-in left, and
+ * there is nothing. BROKEN: the store, *error. */
+enum found provision_ask(struct store *store, const struct tenant *tenant, const struct source *source, const struct link *link, int64_t now_ms,
+	int64_t deadline_ms, struct provider_answer *answer, GError **error);
+
+/* Inside a transaction; `answer` has an identity. On true *ret_reason is REASON_OK and *ret holds the account as it now is, or the reason why not. False with *error: broken. */
+bool provision(struct unit *unit, const struct tenant *tenant, const struct source *source, const struct provider_answer *answer, int64_t now_ms,
 	struct account *ret, enum reason *ret_reason, GError **error);
 
-/* Writes what the source says of a person into his account, where the source updates accounts and the account is not a declaration's. *ret is updated. */
-bool provision_update(struct unit *unit, const struct tenant *tenant, const struct source *source, const struct identity *identity, int64_t now_ms,
+/* Writes what the source says of a person into his account, where the source updates accounts and the account is not a declaration's, and keeps what it needs to
+ * be asked again. *ret is updated. */
+bool provision_update(struct unit *unit, const struct tenant *tenant, const struct source *source, const struct provider_answer *answer, int64_t now_ms,
 	struct account *ret, GError **error);

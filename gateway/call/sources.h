@@ -12,7 +12,7 @@ struct source {
 	json_t *settings;
 	char **domains;            /* lower case, NULL-closed */
 	enum provisioning provisioning;
-	bool update_always, link_by_verified_email;
+	bool update_always, link_by_verified_email, trust_mfa;
 };
 
 struct source_list {
@@ -22,7 +22,8 @@ struct source_list {
 
 struct sources;
 
-struct sources *sources_new(struct store *store);
+/* `ways`: fetcher, documents and verifier, which outlive the table; the rest of it is not looked at. */
+struct sources *sources_new(struct store *store, const struct provider_place *ways);
 void sources_free(struct sources *sources);
 /* For cache_subscribe: `data` is the table. */
 void sources_changed(const struct change *change, void *data);

@@ -6,8 +6,8 @@
  * request may use it, whatever the client does meanwhile.
  */
 #pragma once
+#include "base/network.h"
 #include "gateway/http/arena.h"
-#include "gateway/http/network.h"
 #include "gateway/http/server.h"
 #include "crypto/random.h"
 #include <microhttpd.h>

@@ -8,6 +8,9 @@
 #include "base/url.h"
 #include "gateway/call/own_token.h"
 #include "gateway/login/flow.h"
+#include "policies/acr.h"
+#include "policies/claims.h"
+#include "policies/claims_request.h"
 #include "policies/pkce.h"
 #include "policies/redirect.h"
 #include "policies/scope.h"
@@ -87,12 +90,12 @@ static enum reason check_redirect(struct authorization *authorization)
 
 static enum reason check_state(struct authorization *authorization)
 {
-	static const char *const bounded[] = { "state", "nonce", "login_hint", "ui_locales" };
+	static const char *const bounded[] = { "state", "nonce", "login_hint", "ui_locales", "idp_hint" };
 	for (size_t i = 0; i < G_N_ELEMENTS(bounded); i++) {
 		const char *value = parameter(authorization, bounded[i]);
 		if (!call_check(authorization->login.call, bounded[i], value ? "too long, or with control characters" : NULL, "at most 1024 bytes of text",
 				!value || text_is_plain(value, TEXT_MAX)))
-			return wrong(authorization, REASON_REQUEST_INVALID, ERROR_INVALID_REQUEST, "state, nonce, login_hint or ui_locales is too long or not text.");
+			return wrong(authorization, REASON_REQUEST_INVALID, ERROR_INVALID_REQUEST, "state, nonce, login_hint, ui_locales or idp_hint is too long or not text.");
 		keep(authorization, bounded[i]);
 	}
 	return REASON_OK;
@@ -108,6 +111,14 @@ static enum reason check_unsupported(struct authorization *authorization)
 	return REASON_OK;
 }
 
+/* query, or form_post where the answer can be posted: an address of a private-use scheme opens a program, which sees no body. */
+static bool mode_is_fit(const struct authorization *authorization)
+{
+	const char *mode = parameter(authorization, "response_mode"), *redirect = parameter(authorization, "redirect_uri");
+	return !mode || strcmp(mode, "query") == 0
+		|| (strcmp(mode, "form_post") == 0 && (g_str_has_prefix(redirect, "https://") || g_str_has_prefix(redirect, "http://")));
+}
+
 static enum reason check_response_type(struct authorization *authorization)
 {
 	const char *type = parameter(authorization, "response_type"), *mode = parameter(authorization, "response_mode");
@@ -115,8 +126,9 @@ static enum reason check_response_type(struct authorization *authorization)
 	if (!call_check(call, "response_type", type, "code", g_strcmp0(type, "code") == 0))
 		return type ? wrong(authorization, REASON_RESPONSE_TYPE, ERROR_UNSUPPORTED_RESPONSE_TYPE, NULL)
 			: wrong(authorization, REASON_REQUEST_INVALID, ERROR_INVALID_REQUEST, "response_type is missing.");
-	if (!call_check(call, "response_mode", mode, "query", !mode || strcmp(mode, "query") == 0))
-		return wrong(authorization, REASON_REQUEST_INVALID, ERROR_INVALID_REQUEST, "Only response_mode=query is supported.");
+	if (!call_check(call, "response_mode", mode, "query, or form_post to an http address", mode_is_fit(authorization)))
+		return wrong(authorization, REASON_REQUEST_INVALID, ERROR_INVALID_REQUEST, "response_mode is neither query nor form_post, or the redirect URI takes no form.");
+	keep(authorization, "response_mode");
 	if (!call_check(call, "grant_types", NULL, "authorization_code", authorization->login.client->grant_types & GRANT_TYPE_AUTHORIZATION_CODE))
 		return wrong(authorization, REASON_GRANT_TYPE_REFUSED, ERROR_UNAUTHORIZED_CLIENT, NULL);
 	return REASON_OK;
@@ -211,6 +223,80 @@ static enum reason check_id_token_hint(struct authorization *authorization)
 	return REASON_OK;
 }
 
+/* What no scope of the client would release is not asked for either; the scopes of what is left are what consent is about. */
+static void keep_claims(struct authorization *authorization, const struct claims_request *claims)
+{
+	json_t *request = authorization->login.flow.request;
+	const char *allowed = authorization->login.client->scope;
+	const json_t *const lists[] = { claims->id_token, claims->userinfo };
+	g_autoptr(GString) shared = g_string_new(flow_parameter(&authorization->login, "scope"));
+	for (size_t i = 0; i < G_N_ELEMENTS(lists); i++)
+		for (size_t n = 0; n < json_array_size(lists[i]); n++) {
+			const char *scope = claims_scope_of(json_string_value(json_array_get(lists[i], n)));
+			if (scope_has(allowed, scope) && !scope_has(shared->str, scope))
+				g_string_append_printf(shared, " %s", scope);
+		}
+	json_object_set_new(request, "claims", json_pack("{s:O, s:O}", "id_token", claims->id_token, "userinfo", claims->userinfo));
+	json_object_set_new(request, "shared_scope", json_string(shared->str));
+}
+
+/* The person whom claims means must be the one whom id_token_hint means. */
+static bool keep_subject(struct authorization *authorization, const char *subject)
+{
+	const char *hinted = flow_parameter(&authorization->login, "named_account");
+	if (subject && !hinted)
+		json_object_set_new(authorization->login.flow.request, "named_account", json_string(subject));
+	return !subject || !hinted || strcmp(subject, hinted) == 0;
+}
+
+static enum reason keep_acr(struct authorization *authorization, json_t *wanted, bool essential)
+{
+	json_t *request = authorization->login.flow.request;
+	json_object_set(request, "acr_values", wanted);
+	json_object_set_new(request, "acr_essential", json_boolean(essential));
+	g_autofree char *asked = json_text(wanted);
+	if (call_check(authorization->login.call, "acr", asked, "one that a sign-in here can reach, where it is essential", !essential || acr_within_reach(wanted)))
+		return REASON_OK;
+	return wrong(authorization, REASON_ACR_UNMET, ERROR_UNMET_AUTHENTICATION, NULL);
+}
+
+/* OpenID Connect Core section 5.5; without openid it has no meaning. */
+static enum reason check_claims(struct authorization *authorization)
+{
+	const char *text = parameter(authorization, "claims"), *ill = NULL;
+	g_auto(claims_request_t) claims = { 0 };
+	if (!text || !scope_has(flow_parameter(&authorization->login, "scope"), "openid"))
+		return REASON_OK;
+	bool read = claims_request_read(text, &claims, &ill);
+	if (!call_check(authorization->login.call, "claims", ill, "a claims request", read))
+		return wrong(authorization, REASON_REQUEST_INVALID, ERROR_INVALID_REQUEST, ill);
+	if (!call_check(authorization->login.call, "claims sub", claims.subject, flow_parameter(&authorization->login, "named_account"),
+			keep_subject(authorization, claims.subject)))
+		return wrong(authorization, REASON_REQUEST_INVALID, ERROR_INVALID_REQUEST, "claims and id_token_hint name two people.");
+	keep_claims(authorization, &claims);
+	return claims.acr ? keep_acr(authorization, claims.acr, claims.acr_essential) : REASON_OK;
+}
+
+static bool add_acr(const char *word, size_t length, void *data)
+{
+	json_array_append_new(data, json_stringn(word, length));
+	return true;
+}
+
+/* A wish (OpenID Connect Core section 3.1.2.1): the answer says which class it was. The claims parameter's word on it is the more exact one. */
+static enum reason check_acr_values(struct authorization *authorization)
+{
+	const char *values = parameter(authorization, "acr_values");
+	bool plain = !values || text_is_plain(values, TEXT_MAX);
+	if (!call_check(authorization->login.call, "acr_values", plain ? values : "too long, or with control characters", "at most 1024 bytes of text", plain))
+		return wrong(authorization, REASON_REQUEST_INVALID, ERROR_INVALID_REQUEST, "acr_values is too long or not text.");
+	if (!values || json_object_get(authorization->login.flow.request, "acr_values"))
+		return REASON_OK;
+	g_autoptr(json_t) wanted = json_array();
+	scope_each(values, add_acr, wanted);
+	return keep_acr(authorization, wanted, false);
+}
+
 static const struct {
 	enum reason (*run)(struct authorization *authorization);
 	bool proved; /* the redirect URI is: errors go there */
@@ -227,6 +313,8 @@ static const struct {
 	{ check_prompt, true },
 	{ check_max_age, true },
 	{ check_id_token_hint, true },
+	{ check_claims, true },
+	{ check_acr_values, true },
 };
 
 static void refuse(struct authorization *authorization, bool proved, enum reason reason)
@@ -234,6 +322,8 @@ static void refuse(struct authorization *authorization, bool proved, enum reason
 	struct call *call = authorization->login.call;
 	if (proved) {
 		keep(authorization, "state");
+		if (mode_is_fit(authorization))
+			keep(authorization, "response_mode");
 		flow_refuse(&authorization->login, authorization->code, reason, authorization->description);
 		return;
 	}

@@ -3,20 +3,27 @@
 #include "gateway/login/steps.h"
 #include "policies/scope.h"
 
+/* What is shared: the scopes, and those that stand for claims asked for by name. */
+static const char *shared_scope(const struct login *login)
+{
+	const char *scope = flow_parameter(login, "shared_scope");
+	return scope ? scope : flow_parameter(login, "scope");
+}
+
 enum found consent_remembered(struct login *login, GError **error)
 {
 	struct call *call = login->call;
 	g_autofree char *given = NULL;
 	struct unit *unit = store_reader(call->gateway->store, error);
 	enum found found = unit ? consent_find(unit, call->tenant->id, login->account.id, login->client->client_id, &given, error) : BROKEN;
-	return found == FOUND && scope_decide(flow_parameter(login, "scope"), given) != REASON_OK ? MISSING : found;
+	return found == FOUND && scope_decide(shared_scope(login), given) != REASON_OK ? MISSING : found;
 }
 
 void consent_show(struct login *login)
 {
 	g_autofree char *token = flow_form_token(login, STEP_CONSENT), *action = flow_url(login, "/consent"), *origin = flow_end_origin(login);
-	g_auto(GStrv) scopes = g_strsplit(flow_parameter(login, "scope"), " ", -1);
-	struct page_consent facts = { .frame = call_frame(login->call), .action = action, .form_token = token, .client_name = login->client->client_name,
+	g_auto(GStrv) scopes = g_strsplit(shared_scope(login), " ", -1);
+	struct page_consent facts = { .frame = login_frame(login), .action = action, .form_token = token, .client_name = login->client->client_name,
 		.account_name = login->account.name ? login->account.name : login->account.username, .username = login->account.username,
 		.scopes = (const char *const *)scopes };
 	call_page(login->call, 200, page_consent(&facts), origin);
@@ -41,7 +48,7 @@ static bool approve_in_unit(struct unit *unit, void *data, GError **error)
 	if (consent_find(unit, call->tenant->id, login->account.id, login->client->client_id, &before, error) == BROKEN)
 		return false;
 	g_autoptr(GString) scope = g_string_new(before);
-	scope_each(flow_parameter(login, "scope"), add_word, scope);
+	scope_each(shared_scope(login), add_word, scope);
 	enum found found = flow_update(unit, call->tenant->id, &login->flow, error);
 	if (found != FOUND)
 		return found == MISSING && fail(error, ERROR_FLOW_EXPIRED, "the flow was finished in another tab");
@@ -80,7 +87,7 @@ static void post_consent(struct login *login)
 void consent_endpoint(struct call *call)
 {
 	g_auto(login_t) login = { 0 };
-	if (login_load(&login, call)) {
+	if (login_load(&login, call, flow_handle(call))) {
 		/* only whoever is signed in may consent, and only for himself */
 		if (request_method(call->request) == METHOD_POST && login.has_session && login.client)
 			post_consent(&login);

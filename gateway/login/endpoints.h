@@ -3,7 +3,10 @@
 #include "gateway/call/call.h"
 
 void authorize_endpoint(struct call *call);   /* RFC 6749 section 4.1.1, OpenID Connect Core section 3.1.2 */
-void signin_endpoint(struct call *call);      /* GET and POST /login, /login/{provider} */
+void signin_endpoint(struct call *call);      /* GET and POST /login */
+void upstream_begin_endpoint(struct call *call);    /* GET /login/{provider} */
+void upstream_callback_endpoint(struct call *call); /* GET and POST /callback/{provider} */
+void change_password_endpoint(struct call *call); /* GET and POST /password */
 void consent_endpoint(struct call *call);     /* GET and POST /consent */
 void logout_endpoint(struct call *call);      /* OpenID Connect RP-Initiated Logout 1.0 */
 void logout_done_endpoint(struct call *call);

@@ -8,6 +8,7 @@
 #include "gateway/call/entitlement.h"
 #include "gateway/call/browser.h"
 #include "gateway/login/steps.h"
+#include "policies/acr.h"
 #include "policies/next.h"
 #include "policies/redirect.h"
 #include "policies/scope.h"
@@ -27,6 +28,16 @@ void login_clear(struct login *login)
 const char *flow_parameter(const struct login *login, const char *name)
 {
 	return json_string_at(login->flow.request, name);
+}
+
+struct page_frame login_frame(const struct login *login)
+{
+	struct call *call = login->call;
+	struct page_frame frame = call_frame(call);
+	const char *asked = flow_parameter(login, "ui_locales");
+	if (asked)
+		frame.language = page_language(asked, request_header(call->request, "Accept-Language", NULL), call->tenant->locale);
+	return frame;
 }
 
 /* --- starting and loading --- */
@@ -135,11 +146,22 @@ bool login_load_session(struct login *login)
 	return found != BROKEN;
 }
 
-bool login_load(struct login *login, struct call *call)
+const char *flow_handle(const struct call *call)
+{
+	const struct form *query = request_query(call->request);
+	return query ? form_value(query, "flow") : NULL;
+}
+
+void flow_new_alone(struct login *login)
+{
+	login->flow.request = json_object();
+	login->flow.created_ms = request_time_ms(login->call->request);
+	login->flow.expires_ms = login->flow.created_ms + FLOW_LIFE_MS;
+}
+
+bool login_load(struct login *login, struct call *call, const char *handle)
 {
 	GError *error = NULL;
-	const struct form *query = request_query(call->request);
-	const char *handle = query ? form_value(query, "flow") : NULL;
 	login->call = call;
 	if (!handle)
 		return refuse_flow(login, ERROR_FLOW_EXPIRED, REASON_FLOW_EXPIRED);
@@ -196,6 +218,12 @@ static bool name_differs(const struct login *login)
 	return named && strcmp(named, login->account.id) != 0;
 }
 
+static bool acr_is_unmet(const struct login *login)
+{
+	const json_t *request = login->flow.request;
+	return json_is_true(json_object_get(request, "acr_essential")) && !acr_choose(login->session.acr, json_object_get(request, "acr_values"));
+}
+
 static bool find_facts(struct login *login, struct next_facts *facts, GError **error)
 {
 	const char *prompt = flow_parameter(login, "prompt");
@@ -212,6 +240,7 @@ static bool find_facts(struct login *login, struct next_facts *facts, GError **e
 	facts->auth_time_s = login->session.auth_time_ms / 1000;
 	facts->hinted_account_differs = hint_differs(login);
 	facts->named_account_differs = name_differs(login);
+	facts->acr_unmet = acr_is_unmet(login);
 	facts->account_may_use_client = !login->client || entitlement(&login->account, login->client) == REASON_OK;
 	enum found remembered = facts->consent_explicit && !facts->consent_given && !facts->prompt_consent ? consent_remembered(login, error) : MISSING;
 	facts->consent_given = facts->consent_given || remembered == FOUND;
@@ -233,11 +262,13 @@ static void go_to(struct login *login, bool here, const char *path, void (*show)
 
 static void show_signin(struct login *login)
 {
-	signin_show(login, NULL, flow_parameter(login, "login_hint"));
+	signin_show(login, &(struct signin_view){ .username = flow_parameter(login, "login_hint") });
 }
 
 static enum error_code refusal_code(enum reason reason)
 {
+	if (reason == REASON_ACR_UNMET)
+		return ERROR_UNMET_AUTHENTICATION;
 	return reason == REASON_LOGIN_REQUIRED ? ERROR_LOGIN_REQUIRED : reason == REASON_CONSENT_REQUIRED ? ERROR_CONSENT_REQUIRED : ERROR_ACCESS_DENIED;
 }
 
@@ -257,7 +288,8 @@ void flow_continue(struct login *login, enum login_place place)
 	struct next_step step = next_decide(&facts);
 	switch (step.next) {
 	case NEXT_SIGN_IN:
-		go_to(login, place == PLACE_SIGN_IN, "/login", show_signin);
+		if (place == PLACE_SIGN_IN || !signin_goes_elsewhere(login))
+			go_to(login, place == PLACE_SIGN_IN, "/login", show_signin);
 		break;
 	case NEXT_CONSENT:
 		go_to(login, place == PLACE_CONSENT, "/consent", consent_show);

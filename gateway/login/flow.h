@@ -26,10 +26,14 @@ typedef struct login login_t;
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(login_t, login_clear)
 
 /* Where the hub is called from: which page may be shown here, and which needs a redirect first. */
-enum login_place { PLACE_AUTHORIZE, PLACE_SIGN_IN, PLACE_CONSENT };
+enum login_place { PLACE_AUTHORIZE, PLACE_SIGN_IN, PLACE_CHANGE_PASSWORD, PLACE_CONSENT };
 
-/* Loads the flow that the request names, its client and the browser's session. False: the reply says what is wrong, the log too. */
-bool login_load(struct login *login, struct call *call);
+/* The `flow` parameter of one of our own addresses; NULL when absent. Borrowed. */
+const char *flow_handle(const struct call *call);
+/* Loads the flow of that handle (NULL: none was given), its client and the browser's session. False: the reply says what is wrong, the log too. */
+bool login_load(struct login *login, struct call *call, const char *handle);
+/* Fills a flow of somebody who comes by himself: no application waits, it ends at /account. */
+void flow_new_alone(struct login *login);
 /* Loads the session only. False: the store is broken, the reply says so. */
 bool login_load_session(struct login *login);
 /* Stores a new flow and sets the flow cookie. False: the reply is an error. */
@@ -47,11 +51,17 @@ char *flow_form_token(const struct login *login, const char *step);
 /* Whether the posted form carries it. False: the reply is an error. */
 bool flow_form_proved(struct login *login, const char *step);
 
+/* What every page of a flow shares; the request's ui_locales choose the language. */
+struct page_frame login_frame(const struct login *login);
 /* Parameters of the request as stored. NULL when absent. */
 const char *flow_parameter(const struct login *login, const char *name);
 /* The origin (or private-use scheme) where the flow ends, for form-action. Caller frees; NULL without a client. */
 char *flow_end_origin(const struct login *login);
 /* An address of ours that goes on with this flow: /login?flow=…. Caller frees. */
 char *flow_url(const struct login *login, const char *path);
-/* Redirects to the application with these parameters plus state and iss (RFC 9207); NULL-closed name, value pairs. */
-void flow_redirect(struct login *login, ...) G_GNUC_NULL_TERMINATED;
+/* Answers the application: a code, or an error; state and iss (RFC 9207) are added. By redirect, or with response_mode=form_post by a page that posts. */
+struct flow_answer {
+	const char *code;
+	const char *error, *error_description;
+};
+void flow_answer(struct login *login, const struct flow_answer *answer);

@@ -1,7 +1,6 @@
 /* How a flow leaves us: back to the application with an answer or an error, `state` and `iss` always beside it (RFC 6749 section 4.1.2, RFC 9207). */
 #include "base/url.h"
 #include "gateway/login/flow.h"
-#include <stdarg.h>
 
 char *flow_url(const struct login *login, const char *path)
 {
@@ -19,20 +18,37 @@ char *flow_end_origin(const struct login *login)
 	return origin ? origin : g_strconcat(url->scheme, ":", NULL);
 }
 
-void flow_redirect(struct login *login, ...)
+static void answer_by_redirect(struct login *login, const struct flow_answer *answer)
 {
-	const char *redirect = flow_parameter(login, "redirect_uri"), *state = flow_parameter(login, "state"), *name;
+	const char *redirect = flow_parameter(login, "redirect_uri");
 	g_autoptr(GString) query = g_string_new(NULL);
-	va_list pairs;
-	va_start(pairs, login);
-	while ((name = va_arg(pairs, const char *)))
-		form_append(query, name, va_arg(pairs, const char *));
-	va_end(pairs);
-	if (state)
-		form_append(query, "state", state);
+	form_append(query, "code", answer->code);
+	form_append(query, "error", answer->error);
+	form_append(query, "error_description", answer->error_description);
+	form_append(query, "state", flow_parameter(login, "state"));
 	form_append(query, "iss", login->call->tenant->issuer);
 	g_autofree char *url = g_strconcat(redirect, strchr(redirect, '?') ? "&" : "?", query->str, NULL);
 	reply_redirect(login->call->reply, 303, url);
+}
+
+/* OAuth 2.0 Form Post Response Mode section 2: 200 with a form that sends itself. */
+static void answer_by_form(struct login *login, const struct flow_answer *answer)
+{
+	struct call *call = login->call;
+	g_autofree char *origin = flow_end_origin(login), *policy = page_form_post_policy(origin);
+	struct page_form_post facts = { .frame = login_frame(login), .action = flow_parameter(login, "redirect_uri"), .client_name = login->client->client_name,
+		.code = answer->code, .error = answer->error, .error_description = answer->error_description, .state = flow_parameter(login, "state"),
+		.iss = call->tenant->issuer };
+	call_page(call, 200, page_form_post(&facts), origin);
+	reply_header(call->reply, "Content-Security-Policy", policy);
+}
+
+void flow_answer(struct login *login, const struct flow_answer *answer)
+{
+	if (g_strcmp0(flow_parameter(login, "response_mode"), "form_post") == 0)
+		answer_by_form(login, answer);
+	else
+		answer_by_redirect(login, answer);
 }
 
 struct ending {
@@ -66,7 +82,7 @@ void flow_refuse(struct login *login, enum error_code code, enum reason reason, 
 	if (!login->has_session)
 		call_audit(login->call, EVENT_AUTHORIZE_REFUSE, reason);
 	if (login->client)
-		flow_redirect(login, "error", error_oauth_name(code), "error_description", description ? description : error_public_text(code), NULL);
+		flow_answer(login, &(struct flow_answer){ .error = error_oauth_name(code), .error_description = description ? description : error_public_text(code) });
 	else
 		call_fail_page(login->call, code, description);
 }

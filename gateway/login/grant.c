@@ -2,6 +2,7 @@
 #include "crypto/opaque_token.h"
 #include "gateway/call/browser.h"
 #include "gateway/login/steps.h"
+#include "policies/acr.h"
 #include "policies/scope.h"
 
 struct granting {
@@ -34,7 +35,10 @@ static void fill_grant(struct granting *granting)
 	grant->scope = g_strdup(flow_parameter(login, "scope"));
 	grant->resources = read_resources(login);
 	grant->offline = scope_has(grant->scope, "offline_access");
-	grant->acr = g_strdup(login->session.acr);
+	/* told in the application's words where it asked and they are met (RFC 9470 section 5) */
+	const char *acr = acr_choose(login->session.acr, json_object_get(login->flow.request, "acr_values"));
+	grant->acr = g_strdup(acr ? acr : login->session.acr);
+	grant->claims = json_incref(json_object_get(login->flow.request, "claims"));
 	grant->amr = g_strdup(login->session.amr);
 	grant->provider = g_strdup(login->session.provider);
 	grant->nonce = g_strdup(flow_parameter(login, "nonce"));
@@ -130,7 +134,7 @@ void login_grant(struct login *login)
 	fill_grant(&granting);
 	fill_code(&granting);
 	if (store_write(login->call->gateway->store, grant_in_unit, &granting, &error))
-		flow_redirect(login, "code", granting.text, NULL);
+		flow_answer(login, &(struct flow_answer){ .code = granting.text });
 	else
 		call_fail_error(login->call, error);
 	wipe(granting.text, sizeof granting.text);

@@ -10,8 +10,7 @@
 #include "gateway/call/cookies.h"
 #include "gateway/call/browser.h"
 #include "policies/account.h"
-
-#define ACR_PASSWORD "urn:passerelle:acr:pwd"
+#include "policies/acr.h"
 
 void attempt_clear(struct attempt *attempt)
 {
@@ -66,7 +65,26 @@ static bool find_account(struct unit *unit, struct settling *settling, GError **
 	const struct source *source = settling->attempt->source;
 	if (source->driver == provider_driver_named("local"))
 		return find_own_account(unit, settling, error);
-	return provision(unit, call->tenant, source, settling->answer->identity, request_time_ms(call->request), &settling->account, &settling->reason, error);
+	return provision(unit, call->tenant, source, settling->answer, request_time_ms(call->request), &settling->account, &settling->reason, error);
+}
+
+/* What the provider said of its own session. Its second factor is ours where the declaration trusts it; else nothing is said of how it asked. */
+static void fill_upstream(struct settling *settling)
+{
+	const struct upstream_session *upstream = &settling->answer->session;
+	struct session *session = &settling->session;
+	bool told = settling->attempt->source->trust_mfa || settling->attempt->source->driver->capabilities & CAPABILITY_ASKS_PASSWORD;
+	const char *const *amr = identity_amr(settling->answer->identity);
+	session->acr = g_strdup(told && g_strv_contains(amr, "mfa") ? ACR_MFA : ACR_PASSWORD);
+	session->amr = told ? g_strjoinv(" ", (char **)(uintptr_t)amr) : NULL;
+	session->ends_ms = upstream->ends_ms;
+	if (upstream->sid) {
+		session->has_upstream = true;
+		session_upstream_digest(settling->attempt->source->name, upstream->sid, session->upstream);
+	}
+	/* An older sign-in there counts as of the account's last change of credentials: before it, every session is over. */
+	if (upstream->auth_time_ms)
+		session->auth_time_ms = MAX(MIN(upstream->auth_time_ms, session->auth_time_ms), settling->account.credentials_changed_ms);
 }
 
 static void fill_session(struct settling *settling)
@@ -76,11 +94,10 @@ static void fill_session(struct settling *settling)
 	int64_t now_ms = request_time_ms(call->request);
 	g_strlcpy(session->account, settling->account.id, sizeof session->account);
 	session->provider = g_strdup(identity_provider(settling->answer->identity));
-	session->acr = g_strdup(ACR_PASSWORD);
-	session->amr = g_strjoinv(" ", (char **)(uintptr_t)identity_amr(settling->answer->identity));
 	session->address = g_strdup(request_address(call->request));
 	session->user_agent = g_strdup(request_user_agent(call->request));
 	session->created_ms = session->auth_time_ms = session->last_seen_ms = now_ms;
+	fill_upstream(settling);
 }
 
 /* The session that will be: the same person's keeps its inner id and age, anybody else's is new. */
@@ -88,7 +105,7 @@ static void choose_session(struct settling *settling)
 {
 	const struct session *before = &settling->login->session;
 	fill_session(settling);
-	settling->renewed = settling->login->has_session && strcmp(before->account, settling->account.id) == 0;
+	settling->renewed = settling->login->has_session && strcmp(before->account, settling->account.id) == 0 && !settling->answer->password_changed;
 	if (!settling->renewed) {
 		random_identifier(settling->session.id);
 		return;
@@ -108,6 +125,13 @@ static bool write_session(struct unit *unit, struct settling *settling, GError *
 	return session_insert(unit, tenant, &settling->session, error);
 }
 
+/* For signing out at the provider too. */
+static bool write_keep(struct unit *unit, struct settling *settling, GError **error)
+{
+	const struct secret *keep = settling->answer->session.logout_keep;
+	return !keep || session_keep_set(unit, settling->login->call->tenant->id, settling->session.id, keep, error);
+}
+
 /* Marks the flow as this session's. A flow that was finished or cancelled in another tab meanwhile is a refusal with a record of its own: a right password must
  * not be told from a wrong one by its absence. */
 static bool claim_flow(struct unit *unit, struct settling *settling, GError **error)
@@ -122,6 +146,18 @@ static bool claim_flow(struct unit *unit, struct settling *settling, GError **er
 	return found != BROKEN;
 }
 
+/* A changed password ends what was opened with the old one (CONTRACT section 5), and makes every device a stranger. The stored hash, of an account that has one
+ * here too, stays. */
+static bool end_what_was(struct unit *unit, struct settling *settling, GError **error)
+{
+	const char *tenant = settling->login->call->tenant->id;
+	int64_t now_ms = request_time_ms(settling->login->call->request);
+	g_autofree char *stored = NULL;
+	settling->account.credentials_changed_ms = now_ms;
+	return credential_find(unit, tenant, settling->account.id, &stored, error) != BROKEN
+		&& credential_set(unit, tenant, settling->account.id, stored, now_ms, error);
+}
+
 static bool write_success(struct unit *unit, struct settling *settling, GError **error)
 {
 	struct call *call = settling->login->call;
@@ -129,16 +165,19 @@ static bool write_success(struct unit *unit, struct settling *settling, GError *
 	choose_session(settling);
 	if (!claim_flow(unit, settling, error) || settling->reason != REASON_OK)
 		return settling->reason == REASON_FLOW_EXPIRED;
+	if (settling->answer->password_changed && !end_what_was(unit, settling, error))
+		return false;
 	if (replacement && was && !credential_rehash(unit, call->tenant->id, settling->account.id, was, replacement, error))
 		return false;
-	return buckets_forgive(unit, call, &settling->attempt->buckets, error) && write_session(unit, settling, error);
+	return (!settling->attempt->counted || buckets_forgive(unit, call, &settling->attempt->buckets, error)) && write_session(unit, settling, error)
+		&& write_keep(unit, settling, error);
 }
 
-static bool write_record(struct unit *unit, struct settling *settling, GError **error)
+static bool write_record(struct unit *unit, struct settling *settling, enum audit_event event, enum reason reason, GError **error)
 {
 	struct call *call = settling->login->call;
 	g_autoptr(json_t) detail = NULL;
-	struct audit_facts facts = call_facts(call, EVENT_LOGIN, settling->reason, &detail);
+	struct audit_facts facts = call_facts(call, event, reason, &detail);
 	facts.username = settling->attempt->username;
 	facts.account = settling->attempt->account.id[0] ? settling->attempt->account.id : NULL;
 	facts.provider = settling->attempt->source ? settling->attempt->source->name : NULL;
@@ -152,17 +191,36 @@ static bool write_record(struct unit *unit, struct settling *settling, GError **
 	return audit_append(unit, call->gateway->store, call->tenant, &facts, facts.account != NULL, error);
 }
 
-/* Nobody looked at the password: neither the throttle shut it out, nor was a hash slot or the provider there. */
+/* A change of the password and the sign-in that follows it are two records: the one may have come about and the other not. */
+static bool write_records(struct unit *unit, struct settling *settling, GError **error)
+{
+	bool changed = settling->answer->password_changed;
+	enum audit_event event = settling->attempt->event;
+	if (event == EVENT_LOGIN)
+		return write_record(unit, settling, EVENT_LOGIN, settling->reason, error);
+	return write_record(unit, settling, event, changed ? REASON_OK : settling->reason, error)
+		&& (!changed || write_record(unit, settling, EVENT_LOGIN, settling->reason, error));
+}
+
+/* The password was right, and has expired, or it was the new one that did not please: no guess, so no failure to sign in. */
+static bool is_no_guess(enum reason reason)
+{
+	return reason == REASON_PASSWORD_EXPIRED || reason == REASON_PASSWORD_TOO_SHORT || reason == REASON_PASSWORD_REUSED || reason == REASON_PASSWORD_TOO_YOUNG
+		|| reason == REASON_PASSWORD_REJECTED || reason == REASON_PASSWORD_FIXED;
+}
+
+/* Nobody looked at the password: neither the throttle shut it out, nor was a hash slot or the provider there; or it was right. */
 static bool no_verdict(const struct settling *settling)
 {
-	return settling->attempt->throttled == REASON_OK && (settling->reason == REASON_BUSY || settling->reason == REASON_PROVIDER_UNAVAILABLE);
+	return settling->attempt->throttled == REASON_OK
+		&& (settling->reason == REASON_BUSY || settling->reason == REASON_PROVIDER_UNAVAILABLE || is_no_guess(settling->reason));
 }
 
 static bool count_outcome(struct unit *unit, struct settling *settling, GError **error)
 {
 	struct call *call = settling->login->call;
 	const struct buckets *buckets = &settling->attempt->buckets;
-	if (settling->reason == REASON_OK || settling->reason == REASON_FLOW_EXPIRED)
+	if (!settling->attempt->counted || settling->reason == REASON_OK || settling->reason == REASON_FLOW_EXPIRED)
 		return true;
 	return no_verdict(settling) ? buckets_give_back(unit, call, buckets, error) : buckets_blame(unit, call, buckets, error);
 }
@@ -177,7 +235,7 @@ static bool settle_in_unit(struct unit *unit, void *data, GError **error)
 		return false;
 	if (!count_outcome(unit, settling, error))
 		return false;
-	return write_record(unit, settling, error);
+	return write_records(unit, settling, error);
 }
 
 /* What the transaction wrote becomes the login's, and the browser's. */

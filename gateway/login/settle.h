@@ -6,8 +6,12 @@
 #include "policies/source.h"
 #include "providers/provider.h"
 
+/* One attempt: at signing in, or at changing a password, which ends with signing in. */
 struct attempt {
-	const char *username;        /* as typed */
+	enum audit_event event;      /* LOGIN, or PASSWORD_CHANGE */
+	void (*ask)(struct call *call, struct attempt *attempt, struct provider_answer *answer);
+	void (*show)(struct login *login, const struct attempt *attempt, enum reason reason); /* how it ended; not where the store or the flow is at fault */
+	const char *username;        /* as typed; NULL: nothing was */
 	char *login_key;             /* NULL: cannot be a name */
 	struct account account;        /* the account the name leads to, its id "" for none */
 	struct source_list *sources; /* of the tenant … */
@@ -15,8 +19,11 @@ struct attempt {
 	const struct source *source; /* who answered; NULL: nobody was asked */
 	char *stored;                /* the password hash that was lent, NULL: none */
 	struct buckets buckets;
+	bool counted;                /* in its buckets: who signs in elsewhere tries no password here */
 	bool admitted;               /* holds room for a hash */
 	enum reason throttled;       /* REASON_OK: the password counts */
+	bool in_grace;               /* signed in with a password that has expired … */
+	unsigned grace_left;         /* … and may do so as often again */
 };
 void attempt_clear(struct attempt *attempt);
 

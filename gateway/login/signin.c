@@ -12,24 +12,6 @@
 #include "gateway/login/steps.h"
 #include "policies/source.h"
 
-/* --- the page --- */
-
-void signin_show(struct login *login, const char *problem, const char *username)
-{
-	struct call *call = login->call;
-	g_autofree char *token = flow_form_token(login, STEP_SIGN_IN), *action = flow_url(login, "/login"), *origin = flow_end_origin(login);
-	struct page_sign_in facts = { .frame = call_frame(call), .action = action, .form_token = token, .username = username, .problem = problem,
-		.client_name = login->client ? login->client->client_name : NULL,
-		.may_cancel = login->client != NULL };
-	const char *asked = flow_parameter(login, "ui_locales");
-	if (asked)
-		facts.frame.language = page_language(asked, request_header(call->request, "Accept-Language", NULL), call->tenant->locale);
-	bool busy = g_strcmp0(problem, "busy") == 0;
-	if (busy)
-		reply_header(call->reply, "Retry-After", "1");
-	call_page(call, busy ? 503 : 200, page_sign_in(&facts), origin);
-}
-
 /* --- what the driver borrows --- */
 
 struct loan {
@@ -147,16 +129,24 @@ static const char *problem_of(enum reason reason)
 	return reason == REASON_PASSWORD_EXPIRED ? "expired" : "wrong";
 }
 
-static void answer_sign_in(struct login *login, const struct attempt *attempt, enum reason reason, GError *error)
+static void show_sign_in(struct login *login, const struct attempt *attempt, enum reason reason)
+{
+	if ((reason == REASON_PASSWORD_EXPIRED || attempt->in_grace) && change_password_offer(login, attempt))
+		return;
+	if (reason == REASON_OK)
+		flow_continue(login, PLACE_SIGN_IN);
+	else
+		signin_show(login, &(struct signin_view){ .problem = problem_of(reason), .username = attempt->username });
+}
+
+static void answer_attempt(struct login *login, const struct attempt *attempt, enum reason reason, GError *error)
 {
 	if (reason == REASON_STORE_BROKEN)
 		call_fail_error(login->call, error);
-	else if (reason == REASON_OK)
-		flow_continue(login, PLACE_SIGN_IN);
 	else if (reason == REASON_FLOW_EXPIRED)
 		call_fail_page(login->call, ERROR_FLOW_EXPIRED, NULL);
 	else
-		signin_show(login, problem_of(reason), attempt->username);
+		attempt->show(login, attempt, reason);
 }
 
 /* Counted, asked, settled. */
@@ -166,18 +156,21 @@ static void attempt_sign_in(struct login *login, struct attempt *attempt)
 	struct provider_answer answer = { 0 };
 	GError *error = NULL;
 	enum reason reason = REASON_STORE_BROKEN;
+	attempt->counted = true;
 	attempt->throttled = buckets_count(call, &attempt->buckets, &error);
 	if (!error) {
 		call_check(call, "throttle", reason_name(attempt->throttled), "not locked", attempt->throttled == REASON_OK);
-		ask_sources(call, attempt, &answer);
+		attempt->ask(call, attempt, &answer);
 		reason = login_settle(login, attempt, &answer, &error);
+		attempt->in_grace = reason == REASON_OK && answer.in_grace;
+		attempt->grace_left = answer.grace_left;
 	}
 	provider_answer_clear(&answer);
-	answer_sign_in(login, attempt, reason, error);
+	answer_attempt(login, attempt, reason, error);
 }
 
 /* Finds whom the name means and which buckets that is; an address that is locked is turned away unread. */
-static void receive_attempt(struct login *login, struct attempt *attempt)
+void attempt_receive(struct login *login, struct attempt *attempt)
 {
 	struct call *call = login->call;
 	GError *error = NULL;
@@ -205,7 +198,7 @@ static void receive_attempt(struct login *login, struct attempt *attempt)
 static void turn_away_busy(struct login *login, const struct attempt *attempt)
 {
 	call_audit(login->call, EVENT_LOGIN_REFUSE, REASON_BUSY);
-	signin_show(login, "busy", attempt->username);
+	signin_show(login, &(struct signin_view){ .problem = "busy", .username = attempt->username });
 }
 
 static void make_attempt(struct login *login, struct attempt *attempt)
@@ -218,7 +211,7 @@ static void make_attempt(struct login *login, struct attempt *attempt)
 	else if (!enter_hasher(call, attempt))
 		turn_away_busy(login, attempt);
 	else
-		receive_attempt(login, attempt);
+		attempt_receive(login, attempt);
 	leave_hasher(call, attempt);
 	attempt_clear(attempt);
 }
@@ -227,11 +220,15 @@ static void post_sign_in(struct login *login)
 {
 	const struct form *form = request_form(login->call->request);
 	const char *username = form_get(form, "username");
-	struct attempt attempt = { .username = username ? username : "" };
+	struct attempt attempt = { .event = EVENT_LOGIN, .ask = ask_sources, .show = show_sign_in, .username = username ? username : "" };
 	if (!flow_form_proved(login, STEP_SIGN_IN))
 		return;
 	if (form_value(form, "cancel"))
 		flow_refuse(login, ERROR_ACCESS_DENIED, REASON_CANCELLED, "The person cancelled.");
+	else if (signin_routes(login, attempt.username))
+		return;
+	else if (!form_get(form, "password"))
+		signin_show(login, &(struct signin_view){ .username = username });
 	else
 		make_attempt(login, &attempt);
 }
@@ -240,9 +237,7 @@ static void post_sign_in(struct login *login)
 static void start_alone(struct call *call)
 {
 	g_auto(login_t) login = { .call = call };
-	login.flow.request = json_object();
-	login.flow.created_ms = request_time_ms(call->request);
-	login.flow.expires_ms = login.flow.created_ms + FLOW_LIFE_MS;
+	flow_new_alone(&login);
 	if (login_load_session(&login))
 		flow_continue(&login, PLACE_AUTHORIZE);
 	call->facts = (struct audit_facts){ 0 };
@@ -257,7 +252,7 @@ void signin_endpoint(struct call *call)
 		start_alone(call);
 		return;
 	}
-	if (login_load(&login, call)) {
+	if (login_load(&login, call, flow_handle(call))) {
 		if (posted)
 			post_sign_in(&login);
 		else

@@ -1,10 +1,11 @@
 /* Client authentication: who calls /token, /introspect and /revoke.
  *
- *   header or form ─→ credentials (one method) ─→ client looked up ─→ method fits registration ─→ secret compared ─→ client
+ *   header or form ─→ credentials (one method) ─→ client looked up ─→ method fits registration ─→ secret or assertion checked ─→ client
  */
 #include "gateway/oauth/client_auth.h"
 #include "base/encoding.h"
 #include "crypto/compare.h"
+#include "gateway/oauth/client_assertion.h"
 
 #define BASIC_MAX 1024
 
@@ -12,7 +13,16 @@ struct credentials {
 	enum client_auth_method method;
 	const char *client_id, *secret;
 	char basic[BASIC_MAX + 1];
+	struct jws *assertion;
+	json_t *claimed; /* what it says of itself */
 };
+
+static void credentials_clear(struct credentials *credentials)
+{
+	jws_free(credentials->assertion);
+	json_decref(credentials->claimed);
+	wipe(credentials, sizeof *credentials);
+}
 
 static struct client *refuse(struct call *call, enum error_code code, enum reason reason, const char *description)
 {
@@ -42,6 +52,28 @@ static bool read_basic(const char *header, struct credentials *credentials)
 	return true;
 }
 
+bool client_auth_commits(const struct form *form)
+{
+	return form && form_value(form, "client_assertion");
+}
+
+/* RFC 7521 section 4.2: the assertion's subject is the client; client_id may stand beside it, and must then be the same. */
+static const char *read_assertion(const struct form *form, struct credentials *credentials)
+{
+	const char *type = form_value(form, "client_assertion_type"), *text = form_value(form, "client_assertion"), *form_id = form_value(form, "client_id");
+	if (g_strcmp0(type, CLIENT_ASSERTION_TYPE) != 0 || !text)
+		return "client_assertion and client_assertion_type=" CLIENT_ASSERTION_TYPE " belong together.";
+	credentials->assertion = jws_parse(text, strlen(text), NULL);
+	credentials->claimed = credentials->assertion ? jws_claimed(credentials->assertion) : NULL;
+	credentials->client_id = json_string_at(credentials->claimed, "sub");
+	if (!credentials->client_id)
+		return "client_assertion is not a signed JWT whose sub is the client_id.";
+	if (form_id && strcmp(form_id, credentials->client_id) != 0)
+		return "client_id differs from the sub of client_assertion.";
+	credentials->method = CLIENT_AUTH_PRIVATE_KEY_JWT;
+	return NULL;
+}
+
 /* What was sent, by exactly one method. The description of what is wrong, or NULL. */
 static const char *read_credentials(const struct call *call, const struct form *form, struct credentials *credentials)
 {
@@ -51,7 +83,7 @@ static const char *read_credentials(const struct call *call, const struct form *
 	if (repeated)
 		return "The Authorization header stands more than once.";
 	if (form_value(form, "client_assertion") || form_value(form, "client_assertion_type"))
-		return "client_assertion is not supported yet; use client_secret_basic.";
+		return header || form_secret ? "Credentials are sent in more than one way; send one." : read_assertion(form, credentials);
 	if (!header) {
 		credentials->client_id = form_id;
 		credentials->secret = form_secret;
@@ -85,9 +117,39 @@ static bool secret_fits(const struct client *client, const char *secret, int64_t
 	return fits;
 }
 
-static bool method_fits(const struct client *client, enum client_auth_method used)
+static const char *method_name(enum client_auth_method method)
 {
-	return client->auth_method == used;
+	switch (method) {
+	case CLIENT_AUTH_UNKNOWN:
+		break;
+	case CLIENT_AUTH_NONE:
+		return "none";
+	case CLIENT_AUTH_BASIC:
+		return "client_secret_basic";
+	case CLIENT_AUTH_POST:
+		return "client_secret_post";
+	case CLIENT_AUTH_PRIVATE_KEY_JWT:
+		return "private_key_jwt";
+	}
+	return "unknown";
+}
+
+/* Whether the client has proved itself by the method it is registered for. False: the reply is made. */
+static bool is_proved(struct call *call, const struct client *client, const struct credentials *sent, bool secret_is_right, bool public_too)
+{
+	GError *error = NULL;
+	if (sent->method == CLIENT_AUTH_PRIVATE_KEY_JWT) {
+		enum reason reason = client_assertion_check(call, client, sent->assertion, &error);
+		if (reason == REASON_STORE_BROKEN)
+			call_fail_error(call, error);
+		else if (reason != REASON_OK)
+			refuse(call, ERROR_INVALID_CLIENT, reason, NULL);
+		return reason == REASON_OK;
+	}
+	if (call_check(call, "client secret", "wrong or expired", "a live secret of the client", sent->method == CLIENT_AUTH_NONE ? public_too : secret_is_right))
+		return true;
+	refuse(call, ERROR_INVALID_CLIENT, REASON_CLIENT_SECRET_WRONG, NULL);
+	return false;
 }
 
 static struct client *authenticate(struct call *call, const struct credentials *sent, bool public_too)
@@ -109,16 +171,9 @@ static struct client *authenticate(struct call *call, const struct credentials *
 		return refuse(call, ERROR_INVALID_CLIENT, REASON_CLIENT_UNKNOWN, NULL);
 	}
 	call->facts.client = call_own(call, g_strdup(client->client_id));
-	if (!method_fits(client, sent->method)) {
-		call_check(call, "token_endpoint_auth_method", sent->method == CLIENT_AUTH_BASIC ? "client_secret_basic"
-			: sent->method == CLIENT_AUTH_POST ? "client_secret_post" : "none", "the registered one", false);
+	if (!call_check(call, "token_endpoint_auth_method", method_name(sent->method), method_name(client->auth_method), client->auth_method == sent->method))
 		return refuse(call, ERROR_INVALID_CLIENT, REASON_CLIENT_METHOD_WRONG, NULL);
-	}
-	if (sent->method == CLIENT_AUTH_NONE ? !public_too : !fits) {
-		call_check(call, "client secret", "wrong or expired", "a live secret of the client", false);
-		return refuse(call, ERROR_INVALID_CLIENT, REASON_CLIENT_SECRET_WRONG, NULL);
-	}
-	return g_steal_pointer(&client);
+	return is_proved(call, client, sent, fits, public_too) ? g_steal_pointer(&client) : NULL;
 }
 
 struct client *client_authenticate(struct call *call, const struct form *form, bool public_too)
@@ -132,7 +187,7 @@ struct client *client_authenticate(struct call *call, const struct form *form, b
 	} else {
 		client = authenticate(call, &sent, public_too);
 	}
-	wipe(&sent, sizeof sent);
+	credentials_clear(&sent);
 	return client;
 }
 
@@ -142,6 +197,6 @@ struct client *client_claimed(const struct call *call, const struct form *form)
 	struct client *client = NULL;
 	if (!read_credentials(call, form, &sent) && sent.client_id)
 		cache_client(call->gateway->cache, call->tenant->id, sent.client_id, &client, NULL);
-	wipe(&sent, sizeof sent);
+	credentials_clear(&sent);
 	return client;
 }

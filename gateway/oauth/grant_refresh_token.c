@@ -54,7 +54,7 @@ static enum found read_token(struct refresh *refresh, const char *text, GError *
 static bool update_in_unit(struct unit *unit, void *data, GError **error)
 {
 	struct refresh *refresh = data;
-	return provision_update(unit, refresh->call->tenant, refresh->source, refresh->upstream.identity, request_time_ms(refresh->call->request),
+	return provision_update(unit, refresh->call->tenant, refresh->source, &refresh->upstream, request_time_ms(refresh->call->request),
 		&refresh->account, error);
 }
 
@@ -89,10 +89,17 @@ static bool ask_upstream(struct refresh *refresh, enum reason *ret_refused, GErr
 	enum found found = find_upstream(refresh, &link, ret_refused, error);
 	if (found != FOUND)
 		return found == MISSING;
-	refresh->source->driver->refresh(refresh->source->state, link.subject, request_time_ms(call->request), request_deadline_ms(call->request), &refresh->upstream);
+	found = provision_ask(call->gateway->store, call->tenant, refresh->source, &link, request_time_ms(call->request), request_deadline_ms(call->request),
+		&refresh->upstream, error);
 	link_clear(&link);
+	if (found != FOUND) /* a provider that nothing was kept of stands by what it said at the sign-in */
+		return found == MISSING;
 	if (refresh->upstream.verdict == VERDICT_UNAVAILABLE)
 		return fail(error, ERROR_TEMPORARILY_UNAVAILABLE, "the provider %s did not answer", refresh->source->name);
+	if (refresh->upstream.verdict == VERDICT_MORE) { /* only the person himself can be asked: he signs in again */
+		*ret_refused = REASON_PROVIDER_UNASKED;
+		return !call_check(call, "source", "cannot be asked without the person", "still there and enabled", false);
+	}
 	refresh->upstream_reason = source_reason(&refresh->upstream);
 	return !call_check(call, "source", reason_name(refresh->upstream_reason), "still there and enabled", refresh->upstream_reason == REASON_OK)
 		|| store_write(call->gateway->store, update_in_unit, refresh, error);

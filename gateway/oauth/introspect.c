@@ -66,6 +66,11 @@ static void answer_refresh(struct call *call, const struct client *caller, const
 		answer_inactive(call);
 }
 
+enum plan introspect_plan(const struct call *call)
+{
+	return client_auth_commits(request_form(call->request)) ? PLAN_WORKER : PLAN_INLINE;
+}
+
 void introspect_endpoint(struct call *call)
 {
 	const struct form *form = call_parameters(call);

@@ -118,7 +118,7 @@ static json_t *access_claims(struct call *call, const struct issue *issue, int64
 	return claims;
 }
 
-static char *sign(struct call *call, enum jose_algorithm algorithm, const char *typ, const json_t *claims, GError **error)
+char *issue_sign(struct call *call, enum jose_algorithm algorithm, const char *typ, const json_t *claims, GError **error)
 {
 	g_autoptr(keyring_t) ring = NULL;
 	if (cache_keyring(call->gateway->cache, call->tenant->id, &ring, error) == BROKEN)
@@ -142,7 +142,7 @@ bool issue_access(struct call *call, const struct issue *issue, struct access *r
 	g_autoptr(json_t) claims = access_claims(call, issue, lifetime_s);
 	*ret = (struct access){ .expires_s = lifetime_s, .opaque = shape.format == TOKEN_FORMAT_OPAQUE };
 	if (!ret->opaque)
-		return (ret->token = sign(call, shape.algorithm, "at+jwt", claims, error)) != NULL;
+		return (ret->token = issue_sign(call, shape.algorithm, "at+jwt", claims, error)) != NULL;
 	char token[OPAQUE_TOKEN_SIZE];
 	opaque_token_make(OPAQUE_ACCESS_PREFIX, token);
 	ret->token = g_strdup(token);
@@ -164,12 +164,20 @@ static char *half_hash(const char *token)
 	return base64url_encode(digest, DIGEST_SIZE / 2);
 }
 
-static void add_scope_claims(json_t *claims, const struct issue *issue)
+struct claim_facts issue_claim_facts(const struct account *account)
 {
-	const struct account *account = issue->account;
-	claims_release(claims, issue->scope, &(struct claim_facts){
+	return (struct claim_facts){
 		.subject = account->id, .username = account->username, .name = account->name, .email = account->email, .email_verified = account->email_verified,
-		.groups = account->groups, .locale = account->locale, .updated_s = account->updated_ms / 1000 });
+		.groups = account->groups, .locale = account->locale, .updated_s = account->updated_ms / 1000 };
+}
+
+/* Claims that the application asked for by name, and those of its scopes where it wants them here. */
+static void add_person(json_t *claims, const struct issue *issue)
+{
+	struct claim_facts facts = issue_claim_facts(issue->account);
+	claims_release_named(claims, json_object_get(issue->grant->claims, "id_token"), issue->client->scope, &facts);
+	if (issue->client->claims_in_id_token)
+		claims_release(claims, issue->scope, &facts);
 }
 
 char *issue_id_token(struct call *call, const struct issue *issue, const char *access_token, GError **error)
@@ -185,9 +193,8 @@ char *issue_id_token(struct call *call, const struct issue *issue, const char *a
 		json_object_set_new(claims, "idp", json_string(issue->grant->provider));
 	if (issue->client->id_token_alg != JOSE_ED25519) /* optional here (section 3.1.3.6), and libraries disagree on Ed25519's digest */
 		json_object_set_new(claims, "at_hash", json_string(at_hash));
-	if (issue->client->claims_in_id_token)
-		add_scope_claims(claims, issue);
-	return sign(call, issue->client->id_token_alg, "JWT", claims, error);
+	add_person(claims, issue);
+	return issue_sign(call, issue->client->id_token_alg, "JWT", claims, error);
 }
 
 json_t *issue_answer(const struct access *access, const char *scope)

@@ -1,6 +1,7 @@
 /* Making tokens: access tokens (RFC 9068 JWTs, or opaque ones) and ID tokens (OpenID Connect Core section 2). Nothing is stored here. */
 #pragma once
 #include "gateway/call/call.h"
+#include "policies/claims.h"
 
 /* What a token says, gathered by the grant that issues it. Borrowed. */
 struct issue {
@@ -28,6 +29,11 @@ char **issue_resources(const struct form *form, char *const *allowed, const char
 bool issue_access(struct call *call, const struct issue *issue, struct access *ret, GError **error);
 /* The ID token; `access_token` for at_hash. Caller frees. */
 char *issue_id_token(struct call *call, const struct issue *issue, const char *access_token, GError **error);
+
+/* A JWS of these claims by the tenant's active key for the algorithm; `typ` NULL: none. Caller frees; NULL with *error. */
+char *issue_sign(struct call *call, enum jose_algorithm algorithm, const char *typ, const json_t *claims, GError **error);
+/* What claims are released from. Borrowed. */
+struct claim_facts issue_claim_facts(const struct account *account);
 
 /* Adds the members of a token answer (RFC 6749 section 5.1). */
 json_t *issue_answer(const struct access *access, const char *scope);

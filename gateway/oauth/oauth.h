@@ -5,7 +5,8 @@
 /* RFC 6749 section 3.2. Client credentials with JWTs run inline, everything that commits on a worker. */
 void token_endpoint(struct call *call);
 enum plan token_plan(const struct call *call);
-void introspect_endpoint(struct call *call); /* RFC 7662; inline */
+void introspect_endpoint(struct call *call); /* RFC 7662; inline, unless the caller authenticates by an assertion */
+enum plan introspect_plan(const struct call *call);
 void revoke_endpoint(struct call *call);     /* RFC 7009; worker */
 void userinfo_endpoint(struct call *call);   /* OpenID Connect Core section 5.3; inline */
 void discovery_endpoint(struct call *call);  /* OpenID Connect Discovery 1.0, RFC 8414 */

@@ -88,25 +88,6 @@ static bool find_facts(struct unit *unit, const struct refresh *refresh, const s
 	return true;
 }
 
-static bool note_session(const struct session *session, void *data)
-{
-	GPtrArray *ids = data;
-	if (!session->ended_ms)
-		g_ptr_array_add(ids, g_strdup(session->id));
-	return true;
-}
-
-/* The directory says that the person is gone: his sessions here end too, or the browser would bring him back without a password. */
-static bool end_sessions(struct unit *unit, struct refresh *refresh, GError **error)
-{
-	const char *tenant = refresh->call->tenant->id;
-	g_autoptr(GPtrArray) ids = g_ptr_array_new_with_free_func(g_free);
-	bool done = session_list(unit, tenant, refresh->account.id, note_session, ids, error);
-	for (guint i = 0; i < ids->len && done; i++)
-		done = session_end(unit, tenant, ids->pdata[i], request_time_ms(refresh->call->request), error);
-	return done;
-}
-
 static bool decide(struct unit *unit, struct refresh *refresh, GError **error)
 {
 	const char *tenant = refresh->call->tenant->id;
@@ -120,8 +101,9 @@ static bool decide(struct unit *unit, struct refresh *refresh, GError **error)
 		return false;
 	struct refresh_decision decision = refresh_decide(&facts);
 	if (decision.reason == REASON_OK && refresh->upstream_reason != REASON_OK) {
+		/* his sessions here end too, or the browser would bring him back without a password */
 		decision = (struct refresh_decision){ REFRESH_REVOKE_FAMILY, refresh->upstream_reason };
-		if (!end_sessions(unit, refresh, error))
+		if (!account_end_provider(unit, tenant, refresh->account.id, refresh->grant.provider, request_time_ms(refresh->call->request), error))
 			return false;
 	}
 	refresh->outcome = decision.reason;

@@ -43,8 +43,8 @@ enum plan token_plan(const struct call *call)
 	const struct form *form = request_form(call->request);
 	const struct grant_row *row = form ? row_named(form_value(form, "grant_type")) : NULL;
 	if (!row)
-		return PLAN_INLINE;
-	return row->commits || gives_opaque_tokens(call, form) ? PLAN_WORKER : PLAN_INLINE;
+		return client_auth_commits(form) ? PLAN_WORKER : PLAN_INLINE;
+	return row->commits || client_auth_commits(form) || gives_opaque_tokens(call, form) ? PLAN_WORKER : PLAN_INLINE;
 }
 
 void grant_refuse(struct call *call, enum error_code code, enum reason reason, const char *description)

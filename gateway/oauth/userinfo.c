@@ -2,7 +2,7 @@
  * in a posted form (section 2.2), one of the two; never in the query. */
 #include "gateway/oauth/oauth.h"
 #include "gateway/oauth/resolve.h"
-#include "policies/claims.h"
+#include "gateway/oauth/issue.h"
 #include "policies/scope.h"
 
 static void refuse(struct call *call, enum error_code code, enum reason reason, const char *description)
@@ -32,12 +32,38 @@ static const char *bearer_token(struct call *call)
 	return NULL;
 }
 
+/* Section 5.3.2: as JSON, or where the client wants it signed as a JWT that also says from whom and for whom it is. It has no `typ`, so that it passes for no other of
+ * our tokens (SECURITY TK-3). */
+static void send(struct call *call, const struct client *client, json_t *claims)
+{
+	GError *error = NULL;
+	if (client->userinfo_alg == JOSE_NONE) {
+		reply_json(call->reply, 200, claims);
+		return;
+	}
+	json_object_set_new(claims, "iss", json_string(call->tenant->issuer));
+	json_object_set_new(claims, "aud", json_string(client->client_id));
+	char *jwt = issue_sign(call, client->userinfo_alg, NULL, claims, &error);
+	if (!jwt) {
+		call_fail_error(call, error);
+		return;
+	}
+	reply_status(call->reply, 200);
+	reply_body_take(call->reply, "application/jwt", jwt, strlen(jwt));
+}
+
 static void answer(struct call *call, const struct live_token *token)
 {
 	GError *error = NULL;
 	g_auto(account_t) account = { 0 };
+	g_auto(grant_t) grant = { 0 };
+	g_autoptr(client_t) client = NULL;
 	struct unit *unit = store_reader(call->gateway->store, &error);
 	enum found found = unit ? account_find(unit, call->tenant->id, token->account, &account, &error) : BROKEN;
+	if (found == FOUND)
+		found = grant_find(unit, call->tenant->id, token->grant, &grant, &error);
+	if (found == FOUND)
+		found = cache_client(call->gateway->cache, call->tenant->id, token->client_id, &client, &error);
 	if (found == BROKEN) {
 		call_fail_error(call, error);
 		return;
@@ -47,10 +73,10 @@ static void answer(struct call *call, const struct live_token *token)
 		return;
 	}
 	g_autoptr(json_t) claims = json_pack("{s:s}", "sub", account.id);
-	claims_release(claims, token->scope, &(struct claim_facts){
-		.subject = account.id, .username = account.username, .name = account.name, .email = account.email, .email_verified = account.email_verified,
-		.groups = account.groups, .locale = account.locale, .updated_s = account.updated_ms / 1000 });
-	reply_json(call->reply, 200, claims);
+	struct claim_facts facts = issue_claim_facts(&account);
+	claims_release(claims, token->scope, &facts);
+	claims_release_named(claims, json_object_get(grant.claims, "userinfo"), client->scope, &facts);
+	send(call, client, claims);
 }
 
 void userinfo_endpoint(struct call *call)

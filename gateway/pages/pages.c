@@ -28,6 +28,15 @@ char *page_sign_in(const struct page_sign_in *facts)
 	return rendering_end(&out);
 }
 
+char *page_change_password(const struct page_change_password *facts)
+{
+	struct rendering out;
+
+	rendering_begin(&out, facts->frame.language);
+	template_change_password(&out, facts);
+	return rendering_end(&out);
+}
+
 static const char *scope_sentence(const char *scope)
 {
 	for (size_t i = 0; i < G_N_ELEMENTS(scopes); i++)
@@ -77,6 +86,15 @@ char *page_signed_out(const struct page_frame *frame, const char *return_url)
 
 	rendering_begin(&out, frame->language);
 	template_signed_out(&out, &(struct view_signed_out) { .frame = *frame, .return_url = return_url });
+	return rendering_end(&out);
+}
+
+char *page_form_post(const struct page_form_post *facts)
+{
+	struct rendering out;
+
+	rendering_begin(&out, facts->frame.language);
+	template_form_post(&out, facts);
 	return rendering_end(&out);
 }
 

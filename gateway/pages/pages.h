@@ -10,6 +10,8 @@ const char *page_language(const char *ui_locales, const char *accept_language, c
 /* The Content-Security-Policy for our pages: default-src 'none', the style sheet by its hash, frame-ancestors 'none', form-action 'self' and, when
  * not NULL, one further origin where the form's redirect ends (Chromium applies form-action to redirects). Caller frees. */
 char *page_security_policy(const char *form_action_origin);
+/* The same for page_form_post: its one fixed script, known by its hash, may run. */
+char *page_form_post_policy(const char *form_action_origin);
 
 struct page_frame {
 	const char *language;
@@ -17,18 +19,42 @@ struct page_frame {
 	const char *reference;    /* shown on error pages */
 };
 
+/* An address and what stands on it. */
+struct page_link { const char *text, *url; };
+
 struct page_sign_in {
 	struct page_frame frame;
 	const char *action;       /* where the form posts */
 	const char *form_token;   /* CSRF token, a hidden field named form_token */
 	const char *client_name;  /* the application that asks, NULL: none */
 	const char *username;     /* to show again, NULL */
+	bool ask_name;            /* somebody can sign in with a name … */
+	bool ask_password;        /* … and a password; without it only the name is asked, which decides where to go */
+	const struct page_link *providers; /* buttons; closed by one without a text, NULL: none */
+	const char *provider;     /* that the problem is about */
 	/* NULL, or what to say above the form: "wrong" (name or password wrong: one text for unknown, wrong, disabled, locked), "busy", "again",
+	 * "unavailable", "refused", "not_allowed", "failed" (at or about `provider`), "disabled",
 	 * "expired" (the right password, which the directory wants changed first) */
 	const char *problem;
 	bool may_cancel;          /* an application waits for an answer: a button named cancel, in a form of its own */
 };
 char *page_sign_in(const struct page_sign_in *facts);
+
+struct page_change_password {
+	struct page_frame frame;
+	const char *action, *form_token;
+	const char *provider;     /* a hidden field */
+	const char *username;     /* whose password; shown, and sent back as it is */
+	const char *client_name;  /* the application that asks, NULL: none */
+	/* What to say above the form: "expired", "grace" (expired, and let in all the same), "wrong" (the old password), "busy", "differ" (the new one and its
+	 * repetition), or why the provider refused the new one: "short", "reused", "young", "rejected", "fixed" (it lets nobody change it here) */
+	const char *problem;
+	const char *later_url;    /* goes on without a change; NULL: there is no way on */
+	bool last_time;           /* with "grace": there will not be another */
+	bool may_cancel;          /* as page_sign_in's */
+};
+/* Fields: username, password, new_password, new_password_again. */
+char *page_change_password(const struct page_change_password *facts);
 
 struct page_consent {
 	struct page_frame frame;
@@ -47,6 +73,15 @@ struct page_sign_out {
 char *page_sign_out(const struct page_sign_out *facts);
 /* After signing out; return_url may be NULL. */
 char *page_signed_out(const struct page_frame *frame, const char *return_url);
+
+/* The answer to an authorization request on its way to the application (OAuth 2.0 Form Post Response Mode). It sends itself; without JavaScript, by its button. */
+struct page_form_post {
+	struct page_frame frame;
+	const char *action;       /* the redirect URI, http or https */
+	const char *client_name;
+	const char *code, *error, *error_description, *state, *iss; /* NULL: not sent */
+};
+char *page_form_post(const struct page_form_post *facts);
 
 struct page_account {
 	struct page_frame frame;

@@ -1,6 +1,7 @@
 /* Escaping. Every name on a page was chosen by somebody: a client's, a person's, a tenant's. It may hold markup, quotes, control characters, or marks that
  * turn the reading direction so that "Wiki" is followed by what looks like our own text (SECURITY WB-8). */
 #include "gateway/pages/rendering.h"
+#include "gateway/pages/pages.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -162,6 +163,11 @@ bool text_is_set(const char *text)
 bool list_is_set(const char *const *list)
 {
 	return list && list[0];
+}
+
+bool links_are_set(const struct page_link *links)
+{
+	return links && links->text;
 }
 
 bool flag_is_set(bool flag)

@@ -23,6 +23,8 @@ extern const size_t message_count;
 /* The style sheet, and its source expression for the Content-Security-Policy: 'sha256-…'. */
 extern const char style_sheet[];
 extern const char style_source[];
+/* The same of the script that sends a form_post page's form. */
+extern const char submit_source[];
 
 /* A language's name ("fr", "fr-CA", anything, NULL) as one we have. */
 enum language language_named(const char *name);
@@ -41,5 +43,7 @@ void put_message(struct rendering *out, enum context context, const char *englis
 bool text_is_set(const char *text);
 bool list_is_set(const char *const *list);
 bool flag_is_set(bool flag);
-#define is_set(value) _Generic((value), const char *: text_is_set, const char *const *: list_is_set, bool: flag_is_set)(value)
+struct page_link;
+bool links_are_set(const struct page_link *links);
+#define is_set(value) _Generic((value), const char *: text_is_set, const char *const *: list_is_set, bool: flag_is_set, const struct page_link *: links_are_set)(value)
 bool is_word(const char *text, const char *word);

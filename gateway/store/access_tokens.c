@@ -13,6 +13,7 @@ static const char jti_put[] =
 	"ON CONFLICT (tenant, jti) DO UPDATE SET expires_ms = excluded.expires_ms WHERE revoked_jti.expires_ms < excluded.expires_ms";
 static const char jti_sql[] = "SELECT expires_ms FROM revoked_jti WHERE tenant = $1 AND jti = $2";
 
+
 static bool record_from_row(struct unit *unit G_GNUC_UNUSED, cursor_t *cursor, const char *tenant G_GNUC_UNUSED, void *record, GError **error)
 {
 	struct access_token *token = record;

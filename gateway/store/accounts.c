@@ -35,10 +35,14 @@ static const char link_put[] = "INSERT INTO link (tenant, provider, subject, acc
 static const char link_sql[] = "SELECT provider, subject, account, created_ms FROM link WHERE tenant = $1 AND provider = $2 AND subject = $3";
 static const char link_account_sql[] =
 	"SELECT provider, subject, account, created_ms FROM link WHERE tenant = $1 AND account = $2 AND provider = $3 ORDER BY created_ms, subject LIMIT 1";
+static const char link_keep_put[] = "UPDATE link SET keep_sealed = $4 WHERE tenant = $1 AND provider = $2 AND subject = $3";
+static const char link_keep_sql[] = "SELECT keep_sealed FROM link WHERE tenant = $1 AND provider = $2 AND subject = $3 AND keep_sealed IS NOT NULL";
 static const char sessions_end[] =
 	"UPDATE session SET ended_ms = $3 WHERE tenant = $1 AND account = $2 AND ended_ms = 0 RETURNING session";
 static const char grants_revoke[] =
 	"UPDATE grants SET revoked_ms = $3 WHERE tenant = $1 AND account = $2 AND revoked_ms = 0 RETURNING grant_id";
+static const char provider_grants_revoke[] =
+	"UPDATE grants SET revoked_ms = $3 WHERE tenant = $1 AND account = $2 AND (provider = $4 OR offline = 0) AND revoked_ms = 0 RETURNING grant_id";
 /* Codes and tokens stay until they expire: without their grant they are dead, and nothing finds them by account. */
 static const char *const belongings[] = {
 	"DELETE FROM credential WHERE tenant = $1 AND account = $2",
@@ -115,6 +119,13 @@ bool account_end_all(struct unit *unit, const char *tenant, const char *account,
 {
 	return change_add_returned(unit, tenant, "session", error, sessions_end, VALUES(value_text(tenant), value_text(account), value_integer(now_ms))) &&
 	       change_add_returned(unit, tenant, "grant", error, grants_revoke, VALUES(value_text(tenant), value_text(account), value_integer(now_ms)));
+}
+
+bool account_end_provider(struct unit *unit, const char *tenant, const char *account, const char *provider, int64_t now_ms, GError **error)
+{
+	return change_add_returned(unit, tenant, "session", error, sessions_end, VALUES(value_text(tenant), value_text(account), value_integer(now_ms))) &&
+	       change_add_returned(unit, tenant, "grant", error, provider_grants_revoke,
+	                           VALUES(value_text(tenant), value_text(account), value_integer(now_ms), value_text(provider)));
 }
 
 bool account_remove(struct unit *unit, const char *tenant, const char *account, GError **error)
@@ -226,4 +237,25 @@ enum found link_find(struct unit *unit, const char *tenant, const char *provider
 enum found link_find_account(struct unit *unit, const char *tenant, const char *provider, const char *account, struct link *ret, GError **error)
 {
 	return record_find(unit, &link_type, tenant, ret, error, link_account_sql, VALUES(value_text(tenant), value_text(account), value_text(provider)));
+}
+
+/* Provider names have no space, so the row's name is one of a kind. */
+static char *keep_row(const char *provider, const char *subject)
+{
+	return g_strconcat(provider, " ", subject, NULL);
+}
+
+bool link_keep_set(struct unit *unit, const char *tenant, const char *provider, const char *subject, const struct secret *keep, GError **error)
+{
+	g_autofree char *row = keep_row(provider, subject);
+	struct seal_context context = { .tenant = tenant, .table = "link", .row = row, .column = "keep_sealed" };
+	g_autofree char *sealed = keep ? column_seal(unit, &context, secret_bytes(keep), secret_length(keep)) : NULL;
+	return unit_run_one(unit, "link", error, link_keep_put, VALUES(value_text(tenant), value_text(provider), value_text(subject), value_text(sealed)));
+}
+
+enum found link_keep_find(struct unit *unit, const char *tenant, const char *provider, const char *subject, struct secret **ret, GError **error)
+{
+	g_autofree char *row = keep_row(provider, subject);
+	struct seal_context context = { .tenant = tenant, .table = "link", .row = row, .column = "keep_sealed" };
+	return unit_sealed(unit, &context, ret, error, link_keep_sql, VALUES(value_text(tenant), value_text(provider), value_text(subject)));
 }

@@ -3,12 +3,12 @@
 
 #define COLUMNS \
 	"grant_id, account, client_id, scope, resources, session, sid, offline, acr, amr, provider, nonce, auth_time_ms, created_ms, revoked_ms, " \
-	"absolute_expires_ms"
+	"absolute_expires_ms, claims"
 /* A grant that names no end is kept longer than any token it can have given. */
 #define KEPT_WITHOUT_END_MS (400LL * 24 * 3600 * 1000)
 
 static const char insert_sql[] =
-	"INSERT INTO grants (tenant, " COLUMNS ", expires_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) "
+	"INSERT INTO grants (tenant, " COLUMNS ", expires_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) "
 	"ON CONFLICT DO NOTHING";
 static const char find_sql[] = "SELECT " COLUMNS " FROM grants WHERE tenant = $1 AND grant_id = $2";
 static const char revoke_sql[] = "UPDATE grants SET revoked_ms = $3 WHERE tenant = $1 AND grant_id = $2 AND revoked_ms = 0 RETURNING grant_id";
@@ -53,7 +53,7 @@ static bool record_from_row(struct unit *unit G_GNUC_UNUSED, cursor_t *cursor, c
 	if (!column_json(cursor, 4, &resources, error))
 		return false;
 	grant->resources = resources ? strings_from(resources) : NULL;
-	return true;
+	return column_json(cursor, 16, &grant->claims, error);
 }
 
 static void record_clear(void *record)
@@ -66,7 +66,7 @@ static const struct record_type type = { sizeof(struct grant), record_from_row, 
 bool grant_insert(struct unit *unit, const char *tenant, const struct grant *grant, GError **error)
 {
 	g_autoptr(json_t) resources = grant->resources ? json_from(grant->resources) : NULL;
-	g_autofree char *text = NULL;
+	g_autofree char *text = NULL, *claims = NULL;
 	int64_t affected = 0;
 	int64_t expires_ms = grant->absolute_expires_ms > 0 ? grant->absolute_expires_ms : grant->created_ms + KEPT_WITHOUT_END_MS;
 	if (!unit_run(unit, &affected, error, insert_sql,
@@ -74,7 +74,7 @@ bool grant_insert(struct unit *unit, const char *tenant, const struct grant *gra
 	                     value_json(resources, &text), value_text(grant->session), value_text(grant->sid), value_integer(grant->offline),
 	                     value_text(grant->acr), value_text(grant->amr), value_text(grant->provider), value_text(grant->nonce),
 	                     value_integer(grant->auth_time_ms), value_integer(grant->created_ms), value_integer(grant->revoked_ms),
-	                     value_integer(grant->absolute_expires_ms), value_integer(expires_ms))))
+	                     value_integer(grant->absolute_expires_ms), value_json(grant->claims, &claims), value_integer(expires_ms))))
 		return false;
 	return affected > 0 || fail(error, ERROR_CONFLICT, "that grant is there already");
 }

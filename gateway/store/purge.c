@@ -17,6 +17,7 @@ static const struct {
 	{ EXPIRED("refresh_token", "digest", "idle_expires_ms"), 0 },
 	/* Clocks differ a little: a revoked JWT is remembered longer than anybody honours it. */
 	{ EXPIRED("revoked_jti", "jti", "expires_ms"), 5 * MINUTE_MS },
+	{ EXPIRED("used_once", "digest", "expires_ms"), 5 * MINUTE_MS },
 	{ EXPIRED("throttle", "bucket", "expires_ms"), 0 },
 	{ EXPIRED("session", "session", "expires_ms"), 0 },
 	{ EXPIRED("grants", "grant_id", "expires_ms"), 0 },

@@ -52,6 +52,7 @@ void grant_clear(struct grant *grant)
 	g_free(grant->amr);
 	g_free(grant->provider);
 	g_free(grant->nonce);
+	json_decref(grant->claims);
 	memset(grant, 0, sizeof(*grant));
 }
 

@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "base/secret.h"
 #include "crypto/digest.h"
+#include "crypto/jwk_set.h"
 #include "crypto/keyring.h"
 #include "crypto/random.h"
 #include "policies/token.h"
@@ -25,7 +26,7 @@ struct tenant {
 	int64_t created_ms;
 };
 
-enum client_auth_method { CLIENT_AUTH_UNKNOWN = 0, CLIENT_AUTH_NONE, CLIENT_AUTH_BASIC, CLIENT_AUTH_POST };
+enum client_auth_method { CLIENT_AUTH_UNKNOWN = 0, CLIENT_AUTH_NONE, CLIENT_AUTH_BASIC, CLIENT_AUTH_POST, CLIENT_AUTH_PRIVATE_KEY_JWT };
 enum grant_type { GRANT_TYPE_AUTHORIZATION_CODE = 1, GRANT_TYPE_REFRESH_TOKEN = 2, GRANT_TYPE_CLIENT_CREDENTIALS = 4 };
 enum token_format { TOKEN_FORMAT_JWT = 0, TOKEN_FORMAT_OPAQUE };
 
@@ -49,9 +50,11 @@ struct client {
 	char *scope;
 	enum token_format access_token_format;
 	enum jose_algorithm id_token_alg;
+	enum jose_algorithm userinfo_alg;  /* JOSE_NONE: userinfo is plain JSON */
 	enum introspects introspects;
 	bool consent_explicit, require_pkce, claims_in_id_token, rotate_refresh_tokens, native;
 	int64_t access_token_lifetime_s;   /* 0: the tenant's */
+	struct jwk_set *jwks;              /* what it signs with; NULL: nothing */
 	struct client_secret secrets[4];
 	size_t secret_count;
 	int64_t created_ms;
@@ -120,7 +123,10 @@ struct session {
 	char account[IDENTIFIER_SIZE];
 	char *provider, *acr, *amr;   /* amr space-separated */
 	char *address, *user_agent;
+	bool has_upstream;
+	uint8_t upstream[DIGEST_SIZE]; /* of the provider's name for its session (session_upstream_digest), for its logout messages */
 	int64_t created_ms, auth_time_ms, last_seen_ms, ended_ms;
+	int64_t ends_ms;              /* when the provider wants it to be over; 0: not said */
 };
 
 /* account × client × scopes; parent of a token family. */
@@ -133,6 +139,7 @@ struct grant {
 	char sid[IDENTIFIER_SIZE];     /* what the client sees of the session: per client, never the cookie */
 	bool offline;
 	char *acr, *amr, *provider, *nonce;
+	json_t *claims;                /* asked for by name: {"id_token":[…], "userinfo":[…]}; NULL: none */
 	int64_t auth_time_ms, created_ms, revoked_ms, absolute_expires_ms;
 };
 

@@ -157,6 +157,8 @@ static enum client_auth_method auth_method_read(const json_t *settings)
 		return CLIENT_AUTH_BASIC;
 	if (strcmp(name, "client_secret_post") == 0)
 		return CLIENT_AUTH_POST;
+	if (strcmp(name, "private_key_jwt") == 0)
+		return CLIENT_AUTH_PRIVATE_KEY_JWT;
 	return strcmp(name, "none") == 0 ? CLIENT_AUTH_NONE : CLIENT_AUTH_UNKNOWN;
 }
 
@@ -209,12 +211,14 @@ struct client *client_new(const char *client_id, json_t *settings)
 	client->scope = g_strdup(text_or(settings, "scope", ""));
 	client->access_token_format = token_format_read(settings);
 	client->id_token_alg = jose_algorithm_named(text_or(settings, "id_token_signed_response_alg", "RS256"));
+	client->userinfo_alg = jose_algorithm_named(json_string_at(settings, "userinfo_signed_response_alg"));
 	client->introspects = introspects_read(settings);
 	client->consent_explicit = strcmp(text_or(settings, "consent", "implicit"), "implicit") != 0;
 	client->require_pkce = flag_or(settings, "require_pkce", true);
 	client->claims_in_id_token = flag_or(settings, "claims_in_id_token", false);
 	client->rotate_refresh_tokens = flag_or(settings, "refresh_token_rotation", client->auth_method == CLIENT_AUTH_NONE);
 	client->native = strcmp(text_or(settings, "application_type", "web"), "native") == 0;
+	client->jwks = json_object_get(settings, "jwks") ? jwk_set_read(json_object_get(settings, "jwks"), NULL) : NULL;
 	client->access_token_lifetime_s = integer_or(settings, "access_token_lifetime", 0);
 	return client;
 }
@@ -236,6 +240,7 @@ static void client_empty(void *data)
 	g_strfreev(client->resources);
 	g_strfreev(client->allowed_groups);
 	g_free(client->scope);
+	jwk_set_free(client->jwks);
 	wipe(client->secrets, sizeof(client->secrets));
 }
 

@@ -105,6 +105,9 @@ enum found account_find_login(struct unit *unit, const char *tenant, const char 
 bool account_list(struct unit *unit, const char *tenant, bool (*each)(const struct account *account, void *data), void *data, GError **error);
 /* Disabling and enabling; ends sessions and grants when disabling. */
 bool account_set_disabled(struct unit *unit, const char *tenant, const char *account, bool disabled, int64_t now_ms, GError **error);
+/* A provider says that the person is gone or shut out: ends all sessions of the account, revokes the grants that came by that provider, offline ones too, and of the
+ * others those that live with a session. */
+bool account_end_provider(struct unit *unit, const char *tenant, const char *account, const char *provider, int64_t now_ms, GError **error);
 /* The stored password hash. credential_set with changed_ms > 0 ends the account's sessions and grants from before; 0: a silent rehash. NULL removes. */
 bool credential_set(struct unit *unit, const char *tenant, const char *account, const char *stored, int64_t changed_ms, GError **error);
 /* A rehash: replaces `was` and nothing else, so that a password set meanwhile stays. True also when it was another already. */
@@ -114,6 +117,12 @@ bool link_insert(struct unit *unit, const char *tenant, const struct link *link,
 enum found link_find(struct unit *unit, const char *tenant, const char *provider, const char *subject, struct link *ret, GError **error);
 /* The link by which an account comes from a provider; the oldest, should there be two. */
 enum found link_find_account(struct unit *unit, const char *tenant, const char *provider, const char *account, struct link *ret, GError **error);
+/* What the provider's driver needs to ask about the person again, sealed at rest. Caller owns *ret. set: NULL removes; ERROR_NOT_FOUND without the link. */
+bool link_keep_set(struct unit *unit, const char *tenant, const char *provider, const char *subject, const struct secret *keep, GError **error);
+enum found link_keep_find(struct unit *unit, const char *tenant, const char *provider, const char *subject, struct secret **ret, GError **error);
+
+/* Uses `name` up for `purpose` ("assertion okta"): FOUND the first time, MISSING when it was used before, by whichever gateway. Remembered until expires_ms. */
+enum found once_claim(struct unit *unit, const char *tenant, const char *purpose, const char *name, int64_t expires_ms, GError **error);
 
 /* Clients, resources, providers. put inserts or replaces; settings are compared by the caller. */
 bool client_put(struct unit *unit, const char *tenant, const struct client *client, GError **error);       /* secrets included */
@@ -145,8 +154,17 @@ enum found flow_consume(struct unit *unit, const char *tenant, const uint8_t dig
 bool session_insert(struct unit *unit, const char *tenant, const struct session *session, GError **error);
 enum found session_find(struct unit *unit, const char *tenant, const uint8_t digest[DIGEST_SIZE], struct session *ret, GError **error);
 enum found session_find_id(struct unit *unit, const char *tenant, const char *session, struct session *ret, GError **error);
+/* The sessions that a provider's session gave; `upstream` as the record has it. */
+bool session_list_upstream(struct unit *unit, const char *tenant, const uint8_t upstream[DIGEST_SIZE],
+	bool (*each)(const struct session *session, void *data), void *data, GError **error);
+/* The digest under which a provider's session is known. */
+void session_upstream_digest(const char *provider, const char *sid, uint8_t digest[DIGEST_SIZE]);
+/* What the provider's driver needs for signing out there, sealed at rest. set: NULL removes; ERROR_NOT_FOUND without the session. Caller owns *ret. */
+bool session_keep_set(struct unit *unit, const char *tenant, const char *session, const struct secret *keep, GError **error);
+enum found session_keep_find(struct unit *unit, const char *tenant, const char *session, struct secret **ret, GError **error);
 bool session_touch(struct unit *unit, const char *tenant, const char *session, int64_t now_ms, GError **error);
-/* The same person signed in again: a new cookie digest, auth_time, acr, amr, provider, address and user agent for session->id. */
+/* The same person signed in again: a new cookie digest, auth_time, acr, amr, provider, address, user agent and upstream session for session->id; nothing is kept
+ * of the driver's. */
 bool session_renew(struct unit *unit, const char *tenant, const struct session *session, GError **error);
 /* Ends it, and revokes its grants that are not offline. */
 bool session_end(struct unit *unit, const char *tenant, const char *session, int64_t now_ms, GError **error);

@@ -46,6 +46,7 @@ static const struct {
 	SWEEP("account", "account"),
 	SWEEP("account_gone", "account"),
 	SWEEP("revoked_jti", "jti"),
+	SWEEP("used_once", "digest"),
 	SWEEP("throttle", "bucket"),
 	SWEEP("log_row", "node, seq"),
 	SWEEP("log_anchor", "node"),

@@ -77,6 +77,12 @@ int64_t column_integer(cursor_t *cursor, int column)
 	return cursor->unit->driver->integer(cursor->rows, column);
 }
 
+bool column_is_null(cursor_t *cursor, int column)
+{
+	size_t length;
+	return !cursor->unit->driver->bytes(cursor->rows, column, &length) && length == 0;
+}
+
 bool column_flag(cursor_t *cursor, int column)
 {
 	return column_integer(cursor, column) != 0;
@@ -160,6 +166,18 @@ enum found unit_text(struct unit *unit, char **ret, GError **error, const char *
 	if (found == FOUND)
 		*ret = column_copy(&cursor, 0);
 	return found;
+}
+
+enum found unit_sealed(struct unit *unit, const struct seal_context *context, struct secret **ret, GError **error,
+                       const char *sql, const struct value *values, size_t count)
+{
+	g_autofree char *sealed = NULL;
+	enum found found = unit_text(unit, &sealed, error, sql, values, count);
+	struct secret *opened = found == FOUND ? unseal(store_keys(unit->store), context, sealed, error) : NULL;
+	if (found != FOUND || !opened)
+		return found == FOUND ? BROKEN : found;
+	*ret = opened;
+	return FOUND;
 }
 
 /* A row that cannot be read (damaged, or sealed with other keys) is broken, never missing. */

@@ -36,6 +36,7 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(cursor_t, cursor_close)
 const char *column_text(cursor_t *cursor, int column);       /* borrowed until the next step */
 char *column_copy(cursor_t *cursor, int column);             /* owned; NULL for NULL */
 int64_t column_integer(cursor_t *cursor, int column);
+bool column_is_null(cursor_t *cursor, int column);
 bool column_flag(cursor_t *cursor, int column);
 void column_identifier(cursor_t *cursor, int column, char out[IDENTIFIER_SIZE]); /* "" for NULL or nonsense */
 /* A column of exactly `length` bytes; zeroes when NULL. False when the stored length is another. */
@@ -50,6 +51,10 @@ bool unit_run_one(struct unit *unit, const char *what, GError **error, const cha
 /* The first row's first column. MISSING without a row. */
 enum found unit_text(struct unit *unit, char **ret, GError **error, const char *sql, const struct value *values, size_t count); /* caller frees */
 enum found unit_integer(struct unit *unit, int64_t *ret, GError **error, const char *sql, const struct value *values, size_t count);
+
+/* The first row's first column, unsealed. */
+enum found unit_sealed(struct unit *unit, const struct seal_context *context, struct secret **ret, GError **error,
+                       const char *sql, const struct value *values, size_t count);
 
 /* Reads rows of one record type: `read` fills a cleared record from the row, `clear` empties it. */
 struct record_type {

@@ -149,11 +149,11 @@ MISTAKES = [
 	('    scope: openid nope offline_access', 'tenants[gamma].clients[c].scope: offline_access', 'refresh_token'),
 	('    resources: [https://no.example]', 'tenants[gamma].clients[c].resources: https://no.example', 'resources'),
 	('  - client_id: nowhere', 'tenants[gamma].clients[nowhere].redirect_uris: absent', 'at least one'),
-	('    token_endpoint_auth_method: private_key_jwt', 'tenants[gamma].clients[later].token_endpoint_auth_method: ', 'not built yet'),
+	('    token_endpoint_auth_method: tls_client_auth', 'tenants[gamma].clients[later].token_endpoint_auth_method: ', 'not built yet'),
 	('    grant_types: ["urn:ietf:params:oauth:grant-type:device_code"]', 'tenants[gamma].clients[later].grant_types', 'not built yet'),
 	('    subject_type: pairwise', 'tenants[gamma].clients[later].subject_type: ', 'not built yet'),
 	('    backchannel_logout_uri: https://a.example/out', 'tenants[gamma].clients[later].backchannel_logout_uri: ', 'not built yet'),
-	('    jwks: { keys: [] }', 'tenants[gamma].clients[later].jwks: ', 'not built yet'),
+	('    jwks: { keys: [] }', 'tenants[gamma].clients[later].jwks: ', 'public keys'),
 	('    dpop_bound_access_tokens: true', 'tenants[gamma].clients[later].dpop_bound_access_tokens: ', 'not built yet'),
 	('    id_token_signed_response_alg: HS256', 'tenants[gamma].clients[later].id_token_signed_response_alg: ', 'RS256'),
 	('    colour: red', 'tenants[gamma].clients[later].colour: ', 'unknown key'),
@@ -198,7 +198,7 @@ BAD = '''tenants:
   - client_id: nowhere
     grant_types: [authorization_code]
   - client_id: later
-    token_endpoint_auth_method: private_key_jwt
+    token_endpoint_auth_method: tls_client_auth
     grant_types: ["urn:ietf:params:oauth:grant-type:device_code"]
     subject_type: pairwise
     backchannel_logout_uri: https://a.example/out

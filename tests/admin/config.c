@@ -76,6 +76,31 @@ static void listens_to_the_network_behind_proxies(void **state)
 	config_free(config);
 }
 
+static void outbound_is_read(void **state)
+{
+	struct config *config = config_of("{}", NULL);
+	(void)state;
+	assert_non_null(config);
+	struct fetch_options options = config_outbound(config);
+	assert_null(options.allow[0]);
+	assert_null(options.ca_file);
+	assert_null(options.proxy);
+	assert_int_equal(options.connect_timeout_ms, 3000);
+	assert_int_equal(options.timeout_ms, 8000);
+	config_free(config);
+	config = config_of("outbound: { allow: [10.0.0.0/8, idp.example], connect_timeout: 1s, timeout: 1m, ca_file: ca.pem, proxy: 'http://proxy.example:3128' }\n", NULL);
+	assert_non_null(config);
+	options = config_outbound(config);
+	assert_string_equal(options.allow[0], "10.0.0.0/8");
+	assert_string_equal(options.allow[1], "idp.example");
+	assert_null(options.allow[2]);
+	assert_true(g_path_is_absolute(options.ca_file) && g_str_has_suffix(options.ca_file, "/ca.pem"));
+	assert_string_equal(options.proxy, "http://proxy.example:3128");
+	assert_int_equal(options.connect_timeout_ms, 1000);
+	assert_int_equal(options.timeout_ms, 60000);
+	config_free(config);
+}
+
 static void refused(void **state)
 {
 	/* A host that only begins like loopback is not loopback. */
@@ -84,7 +109,9 @@ static void refused(void **state)
 		"listen: '127.0.0.1:x'", "listen: []", "listen: '::1:80'", "base_url: 'http://127.0.0.1.evil.example'", "base_url: 'http://localhost/path'",
 		"base_url: 'https://user@sso.example'", "base_url: 'https://sso.example?x'", "base_url: ftp://sso.example", "store: var/x.db", "store: 'sqlite:'",
 		"limits: { connections: 1 }", "limits: { body: 1TiB }", "limits: [1]", "workers: { hash_slots: 0 }", "workers: { hash_slots: many }",
-		"password_hash: { memory_kib: 2000000 }", "password_hash: { memory_kib: 1 }", "log: { level: loud }", "outbound: { allow: [10.0.0.0/8] }",
+		"password_hash: { memory_kib: 2000000 }", "password_hash: { memory_kib: 1 }", "log: { level: loud }", "outbound: { allow: [10.0.0.1/8] }",
+		"outbound: { allow: [0x7f.1] }", "outbound: { allow: ['*.example'] }", "outbound: { timeout: 0s }", "outbound: { timeout: 8 }", "outbound: { proxy: socks5://h:1 }",
+		"outbound: { proxy: 'http://u:p@h:1' }", "outbound: { ca_file: [] }", "outbound: { redirects: true }",
 		"trusted_proxies: [10.0.0.1]", "trusted_proxies: [10.0.0.1/8]", "trusted_proxies: [0.0.0.0/0]", "trusted_proxies: ['::/0']", "trusted_proxies: [8]",
 		"trusted_proxies: [proxy.example]", "trusted_proxies: [UNIX]", "trusted_proxies: ['']", "trusted_proxies: { a: b }", "trusted_proxies: all",
 		"trusted_proxies: [10.0.0.0/8]\nlisten: 192.0.2.1:80", "trusted_proxies: [10.0.0.0/8]\nbase_url: https://a.example\nlisten: example.org:80",
@@ -124,6 +151,7 @@ const struct CMUnitTest config_tests[] = {
 	cmocka_unit_test(an_empty_file_is_the_defaults),
 	cmocka_unit_test(values_are_taken),
 	cmocka_unit_test(listens_to_the_network_behind_proxies),
+	cmocka_unit_test(outbound_is_read),
 	cmocka_unit_test(refused),
 	cmocka_unit_test(mistakes_about_proxies_say_what_was_expected),
 };

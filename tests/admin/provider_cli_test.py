@@ -42,7 +42,7 @@ MISTAKES = [
 	('  - { username: max, links: [{ provider: n }] }', 'tenants[gamma].users[max].links[n].subject: ', 'missing'),
 	('  - { username: two, links: [{ provider: n, subject: y }, { provider: n, subject: y }] }', 'tenants[gamma].users[two].links: y of n twice', 'expected once'),
 	('  - { name: s, type: saml, metadata_file: x }', 'tenants[gamma].providers[s].type: saml', 'not built yet'),
-	('  - { name: g, type: google }', 'tenants[gamma].providers[g].type: google', 'not built yet'),
+	('  - { name: g, type: saml }', 'tenants[gamma].providers[g].type: saml', 'not built yet'),
 	('  - { name: o, type: oidc }', 'tenants[gamma].providers[o].type: oidc', 'not built yet'),
 	('  - { name: k, type: kerberos }', 'tenants[gamma].providers[k].type: kerberos', 'expected one of local, ldap'),
 	('  - { name: none }', 'tenants[gamma].providers[none].type: missing', 'expected one of local, ldap'),
@@ -70,7 +70,7 @@ BAD = '''tenants:
   - { username: two, links: [{ provider: n, subject: y }, { provider: n, subject: y }] }
   providers:
   - { name: s, type: saml, metadata_file: x }
-  - { name: g, type: google }
+  - { name: g, type: saml }
   - { name: o, type: oidc }
   - { name: k, type: kerberos }
   - { name: none }

@@ -5,7 +5,7 @@ const struct provider_driver upstream_driver = { .name = "upstream", .capabiliti
 
 struct entering_work {
 	struct entering *entering;
-	const struct identity *identity;
+	struct identity *identity;
 	int64_t now_ms;
 };
 
@@ -15,7 +15,7 @@ static bool enter_in_unit(struct unit *unit, void *data, GError **error)
 	struct entering *entering = work->entering;
 	struct link link = { 0 };
 
-	entering->done = provision(unit, entering->tenant, entering->source, work->identity, work->now_ms, &entering->account, &entering->reason, error);
+	entering->done = provision(unit, entering->tenant, entering->source, &(struct provider_answer){ .verdict = VERDICT_OK, .identity = work->identity }, work->now_ms, &entering->account, &entering->reason, error);
 	if (!entering->done)
 		return false;
 	if (link_find(unit, entering->tenant->id, entering->source->name, entering->subject, &link, NULL) == FOUND)

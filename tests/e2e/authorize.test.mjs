@@ -151,7 +151,7 @@ describe('6 response_type, response_mode, the client\'s grants', () => {
 			assert.ok(['unsupported_response_type', 'invalid_request'].includes(page.answer.error), page.answer.error)
 			assert.equal(page.location.hash, '', 'never in a fragment')
 		})
-	for (const mode of ['fragment', 'form_post', 'query.jwt', 'web_message']) test(`response_mode=${mode}`, () => assertSentBack(web.begin({ response_mode: mode }), 'invalid_request'))
+	for (const mode of ['fragment', 'FORM_POST', 'query.jwt', 'web_message']) test(`response_mode=${mode}`, () => assertSentBack(web.begin({ response_mode: mode }), 'invalid_request'))
 	test('response_mode=query', async () => assert.ok((await new Browser().open(web.begin({ response_mode: 'query' }).url)).form))
 	test('a client without redirect URIs cannot even ask', () => assertPage(clientOf(CLIENTS.machine).begin({ redirect_uri: REDIRECT }).url))
 })

@@ -8,6 +8,8 @@ import { ask } from './lib/raw.mjs'
 import { CLIENTS, declare, secretOf, tenant } from './lib/scene.mjs'
 
 const OWN_HOST = 'login.umbra.example'
+const METHODS = ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none'], ASSERTIONS = ['ES256', 'RS256', 'PS256', 'Ed25519', 'EdDSA']
+
 let gateway, issuer
 before(async () => {
 	const ed = { ...CLIENTS.web, client_id: 'ed', client_secret: secretOf('ed'), id_token_signed_response_alg: 'Ed25519' }
@@ -39,19 +41,20 @@ describe('metadata', () => {
 
 	test('lists what is on, and nothing else', async () => {
 		const { json } = await get(`${issuer}/.well-known/openid-configuration`)
-		assert.deepEqual({ ...json, claims_supported: undefined, scopes_supported: undefined, id_token_signing_alg_values_supported: undefined }, {
+		assert.deepEqual({ ...json, claims_supported: undefined, scopes_supported: undefined, id_token_signing_alg_values_supported: undefined, userinfo_signing_alg_values_supported: undefined }, {
 			issuer, authorization_endpoint: `${issuer}/authorize`, token_endpoint: `${issuer}/token`, userinfo_endpoint: `${issuer}/userinfo`, jwks_uri: `${issuer}/jwks`,
 			introspection_endpoint: `${issuer}/introspect`, revocation_endpoint: `${issuer}/revoke`, end_session_endpoint: `${issuer}/logout`,
-			response_types_supported: ['code'], response_modes_supported: ['query'], grant_types_supported: ['authorization_code', 'refresh_token', 'client_credentials'],
-			subject_types_supported: ['public'], token_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post', 'none'],
-			revocation_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post', 'none'],
-			introspection_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post'], code_challenge_methods_supported: ['S256'],
+			response_types_supported: ['code'], response_modes_supported: ['query', 'form_post'], grant_types_supported: ['authorization_code', 'refresh_token', 'client_credentials'],
+			subject_types_supported: ['public'], token_endpoint_auth_methods_supported: METHODS,
+			revocation_endpoint_auth_methods_supported: METHODS, introspection_endpoint_auth_methods_supported: METHODS.filter((method) => method !== 'none'),
+			token_endpoint_auth_signing_alg_values_supported: ASSERTIONS, revocation_endpoint_auth_signing_alg_values_supported: ASSERTIONS,
+			introspection_endpoint_auth_signing_alg_values_supported: ASSERTIONS, code_challenge_methods_supported: ['S256'],
 			prompt_values_supported: ['none', 'login', 'consent', 'select_account'], acr_values_supported: ['urn:passerelle:acr:pwd'], ui_locales_supported: ['en', 'fr'],
-			authorization_response_iss_parameter_supported: true, claims_parameter_supported: false, request_parameter_supported: false, request_uri_parameter_supported: false,
-			claims_supported: undefined, scopes_supported: undefined, id_token_signing_alg_values_supported: undefined })
+			authorization_response_iss_parameter_supported: true, claims_parameter_supported: true, request_parameter_supported: false, request_uri_parameter_supported: false,
+			claims_supported: undefined, scopes_supported: undefined, id_token_signing_alg_values_supported: undefined, userinfo_signing_alg_values_supported: undefined })
 		assert.deepEqual(json.scopes_supported, ['openid', 'profile', 'email', 'groups', 'offline_access'])
 		assert.ok(json.claims_supported.includes('sub') && json.claims_supported.includes('email_verified'))
-		assert.deepEqual(json.id_token_signing_alg_values_supported.sort(), ['ES256', 'Ed25519', 'RS256'])
+		for (const name of ['id_token', 'userinfo']) assert.deepEqual(json[`${name}_signing_alg_values_supported`].sort(), ['ES256', 'Ed25519', 'RS256'])
 	})
 
 	test('what it does not list is not built: no address of it answers 200', async () => {

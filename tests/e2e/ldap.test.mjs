@@ -17,7 +17,7 @@ const person = (uid, more) => ({ password: wordOf(uid), mail: `${uid}@acme.examp
 const PEOPLE = {
 	alix: person('alix', { cn: 'Martin, Alix', rdn: 'cn=Martin\\, Alix' }),
 	'zoé': { password: wordOf('zoé'), cn: 'Zoé Ångström' },
-	...Object.fromEntries(['renamed', 'mover', 'shut', 'steady', 'real', 'tested', 'both', 'bruno', 'staying', 'unsure', 'tabs', 'seated'].map((uid) => [uid, person(uid)])),
+	...Object.fromEntries(['renamed', 'mover', 'shut', 'steady', 'real', 'tested', 'both', 'bruno', 'staying', 'unsure', 'tabs', 'seated', 'asked', 'waiting', 'unasked'].map((uid) => [uid, person(uid)])),
 	locked: person('locked', { pwdAccountLockedTime: '000001010000Z' }),
 	expired: person('expired', { pwdChangedTime: '20200101000000Z', pwdPolicySubentry: 'cn=strict,ou=policies,dc=acme,dc=example' }),
 }
@@ -273,6 +273,40 @@ describe('the administrator here', { skip }, () => {
 		assert.deepEqual(asked(lines), [])
 		assert.notEqual(refresh.status, 200, 'nobody can say any more that the person is still there')
 		assert.ok(letIn((await attempt('both', wordOf('both'), 'ordered')).page))
+	})
+
+	const recheck = (uid, ...words) => gateway.command(['user', 'recheck', uid, '--tenant', 'acme', ...words])
+	const open = async (browser) => (await browser.open(at('acme').begin().url)).answer?.code
+
+	test('asks at once whether a person is still there', async () => {
+		const tokens = await tokensOf('asked'), other = await tokensOf('waiting')
+		await south.members('wiki', 'add', 'asked')
+		const there = await recheck('asked')
+		assert.deepEqual([there.status, there.out], [0, 'user asked: directory: still there (ok)\n'], there.err)
+		assert.ok(await activeAt('acme', tokens.access_token) && await open(tokens.browser), 'nobody is signed out by being there')
+		assert.deepEqual((await gateway.cliJson('user', 'show', 'asked', '--tenant', 'acme')).groups.toSorted(), ['staff', 'wiki'], 'and his groups are those of now')
+		await south.replace(south.dns.asked, 'pwdAccountLockedTime', '000001010000Z')
+		assert.ok(await activeAt('acme', tokens.access_token), 'before it is asked')
+		const gone = await recheck('asked', '--json')
+		assert.deepEqual([gone.status, JSON.parse(gone.out)], [0, [{ provider: 'directory', reason: 'account_disabled', ended: true, answered: true }]], gone.err)
+		assert.equal(await activeAt('acme', tokens.access_token), false, 'from the moment the command returned')
+		assertRefused(await at('acme').refresh(tokens.refresh_token), 400, 'invalid_grant')
+		assert.equal(await open(tokens.browser), undefined)
+		assert.ok(await activeAt('acme', other.access_token) && await open(other.browser), 'others are not touched')
+		const row = (await gateway.rows('acme', '--event', 'user.recheck')).at(-1)
+		assert.deepEqual([row.username, row.result, row.actor.startsWith('cli:')], ['asked', 'ok', true])
+		assert.match(JSON.stringify(await gateway.explain('acme', row.ref)), /account_disabled/)
+	})
+
+	test('a directory that does not answer ends nothing, and the command says so', async () => {
+		const tokens = await tokensOf('unasked')
+		await south.halt()
+		const silent = await recheck('unasked').finally(() => south.launch())
+		assert.deepEqual([silent.status, silent.out], [1, 'user unasked: directory: not answered, nothing ended (provider_unavailable)\n'])
+		assert.ok(await activeAt('acme', tokens.access_token))
+		const local = await recheck('alice')
+		assert.equal(local.status, 1)
+		assert.match(local.err, /no provider that can be asked/)
 	})
 
 	test('tests the provider step by step, and touches no account', async () => {

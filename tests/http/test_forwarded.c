@@ -1,7 +1,7 @@
 /* Whose address a request has behind proxies: 127.0.0.1, from where the tests call, 10.0.0.0/8 and 2001:db8:1::/48 are trusted unless a test says otherwise. */
 #include "rig.h"
 #include "base/json.h"
-#include "gateway/http/network.h"
+#include "base/network.h"
 #include "subjects.h"
 #include <arpa/inet.h>
 #include <glib/gstdio.h>

@@ -8,12 +8,13 @@ FLOORS = {
 	'base': '',
 	'crypto': 'base',
 	'policies': 'base',
-	'providers': 'base crypto policies',
+	'providers/verifier': 'base crypto policies',
+	'providers': 'base crypto policies providers/verifier',
 	'gateway/store': 'base crypto policies',
 	'gateway/http': 'base crypto',
 	'gateway/audit': 'base crypto policies gateway/store',
 	'gateway/pages': 'base',
-	'gateway/call': 'base crypto policies providers gateway/store gateway/http gateway/audit gateway/pages',
+	'gateway/call': 'base crypto policies providers providers/verifier gateway/store gateway/http gateway/audit gateway/pages',
 }
 HALVES = FLOORS['gateway/call'] + ' gateway/call'
 # The four halves of the service stand beside each other: what two of them need belongs into gateway/call.

@@ -6,7 +6,8 @@
 
 static struct page_sign_in sign_in_facts(void)
 {
-	return (struct page_sign_in) { .frame = { .language = "en", .tenant_name = "Acme" }, .action = "/t/acme/login", .form_token = "tok-123", .client_name = "Wiki" };
+	return (struct page_sign_in) { .frame = { .language = "en", .tenant_name = "Acme" }, .action = "/t/acme/login", .form_token = "tok-123", .client_name = "Wiki",
+		.ask_name = true, .ask_password = true };
 }
 
 /* The tag that holds `mark`, from "<" to ">". */
@@ -91,6 +92,55 @@ static void test_sign_in_again_with_a_problem(void **state)
 	g_autofree char *expired = page_sign_in(&facts);
 	assert_has(expired, "<title>Your password has expired");
 	assert_has(expired, "role=\"alert\"");
+}
+
+static void test_change_password(void **state)
+{
+	static const char *const problems[] = { "expired", "grace", "wrong", "busy", "differ", "short", "reused", "young", "rejected", "fixed" };
+	struct page_change_password facts = { .frame = { .language = "en" }, .action = "/t/acme/password?flow=x", .form_token = "tok-123", .provider = "directory",
+		.username = "a\"b<c", .client_name = "Wiki", .may_cancel = true };
+
+	(void)state;
+	for (size_t i = 0; i < G_N_ELEMENTS(problems); i++) {
+		facts.problem = problems[i];
+		facts.later_url = i == 1 ? "/t/acme/login?flow=x" : NULL;
+		g_autofree char *html = page_change_password(&facts);
+		g_autofree char *username = tag_with(html, "id=\"username\""), *old = tag_with(html, "name=\"password\""), *fresh = tag_with(html, "name=\"new_password\"");
+		assert_has(html, "role=\"alert\" id=\"problem\"");
+		assert_has_not(html, "<title> ");
+		assert_has(username, "value=\"a&quot;b&lt;c\"");
+		assert_has(username, " readonly");
+		assert_has(old, "autocomplete=\"current-password\"");
+		assert_has(fresh, "autocomplete=\"new-password\"");
+		assert_int_equal(strstr(html, "href=\"/t/acme/login?flow=x\"") != NULL, i == 1);
+		assert_has(html, "name=\"cancel\"");
+	}
+}
+
+static void test_sign_in_elsewhere(void **state)
+{
+	const struct page_link providers[] = { { "Google", "https://acme.example/login/google?flow=f" }, { "<b>Azure", "https://acme.example/login/azure?flow=f" }, { 0 } };
+	struct page_sign_in facts = sign_in_facts();
+	(void)state;
+	facts.providers = providers;
+	facts.problem = "unavailable";
+	facts.provider = "Google";
+	facts.frame.reference = "ref0123456";
+	g_autofree char *both = page_sign_in(&facts);
+	assert_non_null(strstr(both, "href=\"https://acme.example/login/google?flow=f\""));
+	assert_non_null(strstr(both, "&lt;b&gt;Azure"));
+	assert_non_null(strstr(both, "ref0123456"));
+	assert_non_null(strstr(both, "does not answer"));
+	assert_non_null(strstr(both, "name=\"password\""));
+	/* Where some domain signs in elsewhere, no password is asked before the name is known. */
+	facts.ask_password = false;
+	g_autofree char *name_first = page_sign_in(&facts);
+	assert_non_null(strstr(name_first, "name=\"username\""));
+	assert_null(strstr(name_first, "name=\"password\""));
+	facts.ask_name = false;
+	g_autofree char *buttons = page_sign_in(&facts);
+	assert_null(strstr(buttons, "name=\"username\""));
+	assert_non_null(strstr(buttons, "/login/azure?flow=f"));
 }
 
 static void test_sign_in_without_an_application(void **state)
@@ -196,6 +246,33 @@ static void test_policy_names_the_style_sheet(void **state)
 	assert_string_equal(with_origin, expected_origin);
 }
 
+/* The form_post page holds one script, which is the one its policy knows; without it there is the button. */
+static void test_form_post(void **state)
+{
+	g_autofree char *page = page_form_post(&(struct page_form_post) { .frame = { .language = "en", .tenant_name = "Acme" }, .action = "https://wiki.example/cb?kept=1", .client_name = "Wiki",
+		.code = "c0de", .state = "a\"b&c", .iss = "https://login.example" });
+	const char *start = strstr(page, "<script>") + strlen("<script>");
+	size_t length = (size_t)(strstr(start, "</script>") - start);
+	uint8_t digest[32];
+	gsize digest_length = sizeof digest;
+	g_autoptr(GChecksum) checksum = g_checksum_new(G_CHECKSUM_SHA256);
+
+	(void)state;
+	assert_null(strstr(start, "<script"));
+	g_checksum_update(checksum, (const guchar *)start, (gssize)length);
+	g_checksum_get_digest(checksum, digest, &digest_length);
+	g_autofree char *base64 = g_base64_encode(digest, digest_length);
+	g_autofree char *expected = g_strdup_printf("; script-src 'sha256-%s'; ", base64);
+	g_autofree char *policy = page_form_post_policy("https://wiki.example");
+	assert_non_null(strstr(policy, expected));
+	assert_true(g_str_has_suffix(policy, " https://wiki.example"));
+	assert_non_null(strstr(page, "<form method=\"post\" action=\"https://wiki.example/cb?kept=1\">"));
+	assert_non_null(strstr(page, "name=\"code\" value=\"c0de\""));
+	assert_non_null(strstr(page, "name=\"state\" value=\"a&quot;b&amp;c\""));
+	assert_non_null(strstr(page, "<button type=\"submit\""));
+	assert_null(strstr(page, "name=\"error"));
+}
+
 /* An origin that would open a directive of its own, or widen this one, is left out. */
 static void test_policy_cannot_be_widened(void **state)
 {
@@ -211,8 +288,10 @@ static void test_policy_cannot_be_widened(void **state)
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_sign_in_fields), cmocka_unit_test(test_sign_in_again_with_a_problem),
+	cmocka_unit_test(test_change_password),
+	cmocka_unit_test(test_sign_in_elsewhere),
 	cmocka_unit_test(test_sign_in_without_an_application), cmocka_unit_test(test_consent), cmocka_unit_test(test_account_and_sign_out),
-	cmocka_unit_test(test_error_page), cmocka_unit_test(test_welcome_tells_strangers_little),
+	cmocka_unit_test(test_error_page), cmocka_unit_test(test_form_post), cmocka_unit_test(test_welcome_tells_strangers_little),
 	cmocka_unit_test(test_policy_names_the_style_sheet), cmocka_unit_test(test_policy_cannot_be_widened),
 };
 

@@ -20,13 +20,13 @@ REFUSED = [
     "<a href=\"{{a}}{{b}}\">x</a>", "<a href=\"javascript:1\">x</a>", "<a href=\"{{t \"m\"}}\">x</a>", "<{{a}}>x", "<p {{a}}>x</p>", "<p {{a}}=\"x\">x</p>", "<!-- x -->",
     "<!-- {{a}} -->", "<iframe srcdoc=\"{{a}}\"></iframe>", "<img src=\"{{a}}\">", "<p id=\"{{a}}\">x</p>", "<p data-x=\"{{a}}\">x</p>", "<base href=\"{{a}}\">", "<meta http-equiv=\"refresh\">",
     "<p>{{a}}", "</p>", "<p></b>", "<p class=\"a>{{b}}</p>", "{{if a}}<p>{{end}}</p>", "{{if a}}<p>{{else}}<b>{{end}}", "<p class=\"{{if a}}x\"{{end}}>x</p>",
-    "<p on{{if a}}click=\"x\"{{end}}>x</p>", "{{if a}}x", "x{{end}}", "{{else}}", "{{a", "a}}", "{{a b}}", "{{a()}}", "{{a->b}}", "{{t \"Hi {b}\" c=a}}", "{{lang}}", "{{style}}",
+    "<p on{{if a}}click=\"x\"{{end}}>x</p>", "{{if a}}x", "x{{end}}", "{{else}}", "{{a", "a}}", "{{a b}}", "{{a()}}", "{{a->b}}", "{{t \"Hi {b}\" c=a}}", "{{lang}}", "{{style}}", "<p title=\"{{submit}}\">x</p>", "<title>{{submit}}</title>", "<script>{{submit}}</script>",
     "<textarea>{{a}}</textarea>", "<form formaction=\"{{a}}\"></form>", "a < b", "<svg><script></script></svg>", "<p 'x'>y</p>",
 ]
 ACCEPTED = [
     "<p>{{a}}</p>", "<p title=\"{{a}} and {{b}}\">x</p>", "<p title='{{a}}'>x</p>", "<a href=\"{{a}}\">x</a>", "<form action=\"{{a}}\"></form>", "<input value=\"{{a}}\">",
     "<input required{{if a}} autofocus{{end}}{{is b \"c\"}} aria-invalid=\"true\"{{end}}>", "{{if a}}<p>{{a}}</p>{{else}}<b>{{b}}</b>{{end}}", "{{each a}}<i>{{item}}</i>{{end}}",
-    "<p>{{t \"Hi {b}\" b=a}}</p>", "<title>{{a}}</title>", "<html lang=\"{{lang}}\"></html>", "<style>{{style}}</style>", "<p title=\"{{t \"m\"}}\">x</p>",
+    "<p>{{t \"Hi {b}\" b=a}}</p>", "<title>{{a}}</title>", "<html lang=\"{{lang}}\"></html>", "<style>{{style}}</style>", "{{submit}}", "<p title=\"{{t \"m\"}}\">x</p>",
 ]
 CATALOGUES = [
     ({"Hi {a}": []}, {"Hi {a}": "Salut {a}"}, True), ({"Hi {a}": []}, {"Hi {a}": "Salut {b}"}, False), ({"Hi {a}": []}, {"Hi {a}": "Salut"}, False),

@@ -159,6 +159,22 @@ static void another_account_than_named(void **state)
 	assert_int_equal(letter_of(next_decide(&facts)), 'l');
 }
 
+/* What a sign-in of this flow did not reach is not reached by asking again. */
+static void a_class_that_is_demanded(void **state)
+{
+	struct next_facts facts = facts_of("", OLD);
+
+	(void)state;
+	facts.acr_unmet = true;
+	assert_int_equal(letter_of(next_decide(&facts)), 'S');
+	facts.prompt_none = true;
+	assert_int_equal(letter_of(next_decide(&facts)), 'l');
+	facts = facts_of("", FRESH);
+	facts.acr_unmet = true;
+	assert_int_equal(next_decide(&facts).reason, REASON_ACR_UNMET);
+	assert_int_equal(next_decide(&facts).next, NEXT_REFUSE);
+}
+
 static struct next_facts facts_of_bits(unsigned bits)
 {
 	static const int64_t max_ages[] = {-1, 3600, 100, 0};
@@ -174,6 +190,7 @@ static struct next_facts facts_of_bits(unsigned bits)
 	facts.consent_given = bits & 128;
 	facts.max_age_s = max_ages[bits >> 10 & 3];
 	facts.named_account_differs = bits & 1 << 12;
+	facts.acr_unmet = bits & 1 << 13;
 	return facts;
 }
 
@@ -192,6 +209,7 @@ static void step_take(struct next_facts *facts, enum next next)
 static void grant_needs_everything(const struct next_facts *facts)
 {
 	assert_true(facts->has_session && !facts->named_account_differs && facts->account_may_use_client);
+	assert_true(!facts->acr_unmet);
 	assert_true(!facts->hinted_account_differs || facts->signed_in_here);
 	assert_true(facts->consent_given || (!facts->consent_explicit && !facts->prompt_consent));
 	if (facts->prompt_login || facts->prompt_select_account)
@@ -203,7 +221,7 @@ static void grant_needs_everything(const struct next_facts *facts)
 static void hub_always_ends(void **state)
 {
 	(void)state;
-	for (unsigned bits = 0; bits < 1 << 13; bits++) {
+	for (unsigned bits = 0; bits < 1 << 14; bits++) {
 		struct next_facts facts = facts_of_bits(bits);
 		bool asked = false;
 		unsigned round = 0;
@@ -229,6 +247,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(groups_are_asked_after_the_sign_in),
 	cmocka_unit_test(another_account_than_hinted),
 	cmocka_unit_test(another_account_than_named),
+	cmocka_unit_test(a_class_that_is_demanded),
 	cmocka_unit_test(hub_always_ends),
 };
 const struct test_list next_list = {tests, TEST_COUNT(tests)};

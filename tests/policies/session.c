@@ -26,6 +26,8 @@ static void old_almost(struct session_facts *f) { f->created_ms = NOW - 720 * HO
 static void old(struct session_facts *f) { f->created_ms = NOW - 720 * HOUR; }
 static void no_idle_limit(struct session_facts *f) { f->idle_ms = 0; }
 static void no_absolute_limit(struct session_facts *f) { f->absolute_ms = 0; }
+static void upstream_almost(struct session_facts *f) { f->ends_ms = NOW + 1; }
+static void upstream_over(struct session_facts *f) { f->ends_ms = NOW; }
 static void changed_after(struct session_facts *f) { f->credentials_changed_ms = f->auth_time_ms + 1; }
 static void changed_with(struct session_facts *f) { f->credentials_changed_ms = f->auth_time_ms; }
 static void changed_before(struct session_facts *f) { f->credentials_changed_ms = f->auth_time_ms - 1; }
@@ -42,6 +44,8 @@ static void one_fault_at_a_time(void **state)
 	assert_int_equal(with(old), REASON_SESSION_ENDED);
 	assert_int_equal(with(no_idle_limit), REASON_SESSION_ENDED);
 	assert_int_equal(with(no_absolute_limit), REASON_SESSION_ENDED);
+	assert_int_equal(with(upstream_almost), REASON_OK);
+	assert_int_equal(with(upstream_over), REASON_SESSION_ENDED);
 	assert_int_equal(with(changed_after), REASON_SESSION_ENDED);
 	assert_int_equal(with(changed_with), REASON_OK);
 	assert_int_equal(with(changed_before), REASON_OK);

@@ -55,7 +55,30 @@ static void no_source_no_order(void **state)
 	assert_int_equal(source_order(&sources[2], 1, "alice@acme.example", order), 0);
 }
 
+/* The first source that lists the domain decides whether its people sign in elsewhere. */
+static void a_domain_signs_in_elsewhere_or_here(void **state)
+{
+	static const char *const both[] = {"acme.example", "globex.example", NULL};
+	const struct source_facts mixed[] = {
+		{.enabled = true, .asks_password = true},
+		{.enabled = false, .goes_elsewhere = true, .domains = both},
+		{.enabled = true, .goes_elsewhere = true, .domains = acme},
+		{.enabled = true, .asks_password = true, .domains = both},
+	};
+	size_t found = 9;
+
+	(void)state;
+	assert_true(source_elsewhere(mixed, TEST_COUNT(mixed), "alice@acme.example", &found));
+	assert_int_equal(found, 2);
+	assert_false(source_elsewhere(mixed, TEST_COUNT(mixed), "alice@globex.example", &found));
+	assert_false(source_elsewhere(mixed, TEST_COUNT(mixed), "alice@sub.acme.example", &found));
+	assert_false(source_elsewhere(mixed, TEST_COUNT(mixed), "acme.example", &found));
+	assert_false(source_elsewhere(mixed, TEST_COUNT(mixed), NULL, &found));
+	assert_false(source_elsewhere(NULL, 0, "alice@acme.example", &found));
+}
+
 static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(a_domain_signs_in_elsewhere_or_here),
 	cmocka_unit_test(order_of_a_login),
 	cmocka_unit_test(no_source_no_order),
 };

@@ -104,7 +104,8 @@ static void clearing_goes_back_to_a_violation(void **state)
 {
 	struct provider_answer answer = {
 		.verdict = VERDICT_OK, .identity = identity_new("p", "s", NULL, NULL), .keep = secret_new("k", 1), .replacement_hash = g_strdup("h"),
-		.step = {STEP_POST_FORM, g_strdup("https://idp"), json_object()}, .account = "a", .reason = REASON_OK,
+		.step = {.kind = STEP_POST_FORM, .url = g_strdup("https://idp"), .fields = json_object()},
+		.session = {.sid = g_strdup("s"), .acr = g_strdup("a"), .logout_keep = secret_new("l", 1), .refresh_keep = secret_new("r", 1)}, .account = "a", .reason = REASON_OK,
 	};
 	struct credential credential = {.account = "a", .stored = g_strdup("s"), .disabled = true};
 

@@ -23,7 +23,7 @@ static void *driver_open(const struct conformance_fixture *fixture)
 	void *opened = NULL;
 
 	assert_non_null(settings);
-	assert_true(fixture->driver->open(fixture->provider_name, settings, &opened, NULL));
+	assert_true(fixture->driver->open(&(struct provider_place){ .tenant = "tenant", .name = fixture->provider_name }, settings, &opened, NULL));
 	return opened;
 }
 

@@ -59,7 +59,7 @@ void *ldap_opened(const char *more)
 	g_autoptr(GError) error = NULL;
 	void *opened = NULL;
 
-	if (!provider_ldap.open("directory", settings, &opened, &error))
+	if (!provider_ldap.open(&(struct provider_place){ .tenant = "tenant", .name = "directory" }, settings, &opened, &error))
 		fail_msg("%s: %s", text, error->message);
 	return opened;
 }
@@ -79,25 +79,43 @@ static int64_t cpu_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-struct tried ldap_try(void *opened, const char *username, const char *password, int64_t within_ms)
+static struct tried posted(void *opened, GString *body, int64_t within_ms,
+                           void (*driver_ask)(void *state, const struct provider_complete *input, struct provider_answer *answer))
 {
-	GString *body = g_string_new(NULL);
 	struct checks *checks = checks_new();
 	struct tried tried = {0};
 
-	form_append(body, "username", username);
-	form_append(body, "password", password);
 	g_autofree char *text = g_string_free(body, FALSE);
 	g_autoptr(form_t) form = form_parse(text, strlen(text), NULL);
 	int64_t started = clock_monotonic_ms(), cpu = cpu_ms();
 	const struct provider_complete input = {.reply = form, .loan = &ldap_fixture.loan, .now_ms = clock_now_ms(), .deadline_ms = started + within_ms, .checks = checks};
-	provider_ldap.complete(opened, &input, &tried.answer);
+	driver_ask(opened, &input, &tried.answer);
 	tried.took_ms = clock_monotonic_ms() - started;
 	tried.cpu_ms = cpu_ms() - cpu;
 	tried.checks = checks_json(checks);
 	checks_free(checks);
 	assert_int_equal(tried.answer.verdict == VERDICT_OK, tried.answer.identity != NULL);
 	return tried;
+}
+
+struct tried ldap_try(void *opened, const char *username, const char *password, int64_t within_ms)
+{
+	GString *body = g_string_new(NULL);
+
+	form_append(body, "username", username);
+	form_append(body, "password", password);
+	return posted(opened, body, within_ms, provider_ldap.complete);
+}
+
+struct tried ldap_change(void *opened, const char *username, const char *password, const char *new_password)
+{
+	GString *body = g_string_new(NULL);
+
+	form_append(body, "username", username);
+	form_append(body, "password", password);
+	if (new_password)
+		form_append(body, "new_password", new_password);
+	return posted(opened, body, 8000, provider_ldap.change_password);
 }
 
 struct tried ldap_try_once(const char *more, const char *username, const char *password)
@@ -113,7 +131,7 @@ struct tried ldap_refreshed(void *opened, const char *subject)
 {
 	struct tried tried = {0};
 
-	provider_ldap.refresh(opened, subject, clock_now_ms(), clock_monotonic_ms() + 8000, &tried.answer);
+	provider_ldap.refresh(opened, subject, NULL, clock_now_ms(), clock_monotonic_ms() + 8000, &tried.answer);
 	assert_int_equal(tried.answer.verdict == VERDICT_OK, tried.answer.identity != NULL);
 	return tried;
 }

@@ -184,7 +184,8 @@ static void names_are_bound_by_template(void **state)
 	assert_string_equal(identity_subject(alice.answer.identity), ALICE_UUID);
 	g_auto(tried_t) refreshed = ldap_refreshed(with_service, ALICE_UUID), unasked = ldap_refreshed(alone, ALICE_UUID);
 	verdict_is(&refreshed, VERDICT_OK);
-	verdict_is(&unasked, VERDICT_UNAVAILABLE);
+	verdict_is(&unasked, VERDICT_MORE);
+	assert_int_equal(unasked.answer.reason, REASON_PROVIDER_UNASKED);
 	provider_ldap.close(with_service);
 	provider_ldap.close(alone);
 }
@@ -298,6 +299,7 @@ static void settings_are_looked_at(void **state)
 		{"\"tls_ca_file\":\"/nonexistent/ca.pem\"", "tls_ca_file"},
 		{"\"tls_ca_file\":\"/dev/null\"", "tls_ca_file"},
 		{"\"username\":\"{mail}\"", "username"},
+		{"\"preset\":\"active_directory\",\"password_change\":true,\"start_tls\":false", "password_change"},
 	};
 
 	(void)state;
@@ -306,7 +308,7 @@ static void settings_are_looked_at(void **state)
 		g_autoptr(json_t) settings = json_parse(text, strlen(text), 65536, NULL);
 		g_autoptr(GError) error = NULL;
 		void *opened = NULL;
-		if (provider_ldap.open("directory", settings, &opened, &error) || opened)
+		if (provider_ldap.open(&(struct provider_place){ .tenant = "tenant", .name = "directory" }, settings, &opened, &error) || opened)
 			fail_msg("opened with %s", rows[i].more);
 		if (!strstr(error->message, rows[i].said) || strstr(error->message, RIG_SERVICE_PASSWORD))
 			fail_msg("%s: %s", rows[i].more, error->message);

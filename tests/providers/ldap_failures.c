@@ -167,7 +167,7 @@ static void frozen_is_unavailable(void **state)
 	g_autofree char *more = plain_at(mortal.port, ",\"connect_timeout\":1,\"timeout\":1");
 	void *opened = ldap_opened(more);
 	g_auto(tried_t) before = ldap_try(opened, "alice", ALICE_PASSWORD, 8000);
-	kill(mortal.pid, SIGSTOP);
+	slapd_freeze(&mortal);
 	g_auto(tried_t) frozen = ldap_try(opened, "alice", ALICE_PASSWORD, 3000), refreshed = ldap_refreshed(opened, "11111111-2222-4333-8444-555555555555");
 	kill(mortal.pid, SIGCONT);
 	recovers(opened);
@@ -280,7 +280,7 @@ static void *crowd_member(void *data)
 /* More people than slots, at a directory that answers: all get in, none as somebody else. */
 static void crowd_shares_the_slots(void **state)
 {
-	static const char *const names[] = {"alice", "person20", "person21", "person22"};
+	static const char *const names[] = {"alice", "person22", "person23", "person24"};
 	struct crowd members[16];
 	pthread_t threads[16];
 	void *opened = ldap_opened("\"connections\":2");

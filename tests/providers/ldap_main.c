@@ -54,6 +54,7 @@ int main(void)
 	count = add(all, count, &conformance_list, &ldap_fixture);
 	count = add(all, count, &ldap_text_list, NULL);
 	count = add(all, count, &ldap_directory_list, NULL);
+	count = add(all, count, &ldap_password_list, NULL);
 	count = add(all, count, &ldap_groups_list, NULL);
 	count = add(all, count, &ldap_tls_list, NULL);
 	count = add(all, count, &ldap_probe_list, NULL);

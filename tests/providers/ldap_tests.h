@@ -3,7 +3,7 @@
 #include "conformance.h"
 #include "rig.h"
 
-extern const struct test_list ldap_directory_list, ldap_tls_list, ldap_failure_list, ldap_groups_list, ldap_text_list, ldap_probe_list;
+extern const struct test_list ldap_password_list, ldap_directory_list, ldap_tls_list, ldap_failure_list, ldap_groups_list, ldap_text_list, ldap_probe_list;
 extern struct conformance_fixture ldap_fixture;
 
 void ldap_rig_open(void);
@@ -23,6 +23,8 @@ typedef struct tried tried_t;
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(tried_t, tried_clear)
 /* One sign-in on an opened driver, to be over by `within_ms`. */
 struct tried ldap_try(void *opened, const char *username, const char *password, int64_t within_ms);
+/* One change of a password, with 8 seconds. */
+struct tried ldap_change(void *opened, const char *username, const char *password, const char *new_password);
 /* Opens, tries once with 8 seconds, closes. */
 struct tried ldap_try_once(const char *more, const char *username, const char *password);
 struct tried ldap_refreshed(void *opened, const char *subject);

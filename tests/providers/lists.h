@@ -13,7 +13,7 @@ struct test_list {
 };
 #define TEST_COUNT(tests) (sizeof(tests) / sizeof((tests)[0]))
 
-extern const struct test_list answers_list, local_list;
+extern const struct test_list answers_list, fetch_guard_list, local_list;
 
 /* The directory of accounts that the local driver is tried on: local.c. */
 void local_people_open(void);

@@ -22,6 +22,7 @@ int main(void)
 
 	local_people_open();
 	count = add(all, count, &answers_list, NULL);
+	count = add(all, count, &fetch_guard_list, NULL);
 	count = add(all, count, &conformance_list, &local_fixture);
 	count = add(all, count, &local_list, &local_fixture);
 	int failed = _cmocka_run_group_tests("providers", all, count, NULL, NULL);

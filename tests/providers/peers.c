@@ -121,7 +121,7 @@ static void act(struct peer *peer, struct pair *pair)
 		kill(peer->behind->pid, SIGKILL);
 		return;
 	case ACT_STOP_SLAPD:
-		kill(peer->behind->pid, SIGSTOP);
+		slapd_freeze(peer->behind);
 		return;
 	}
 }

@@ -27,6 +27,8 @@ static const struct person people[] = {
 	{"expired", "cn=Expired", "Expired", "password of expired 1", "pwdChangedTime: 20200101000000Z\npwdPolicySubentry: cn=strict,ou=policies," RIG_BASE "\n"},
 	{"grace", "cn=Grace", "Grace", "password of grace 1", "pwdChangedTime: 20200101000000Z\npwdPolicySubentry: cn=grace,ou=policies," RIG_BASE "\n"},
 	{"reset", "cn=Reset", "Reset", "password of reset 1", "pwdReset: TRUE\npwdPolicySubentry: cn=reset,ou=policies," RIG_BASE "\n"},
+	{"fixed", "cn=Fixed", "Fixed", "password of fixed 1", "pwdChangedTime: 20200101000000Z\npwdPolicySubentry: cn=fixed,ou=policies," RIG_BASE "\n"},
+	{"young", "cn=Young", "Young", "password of young 1", "pwdPolicySubentry: cn=young,ou=policies," RIG_BASE "\n"},
 	{"gone", "cn=Gone", "Gone", "password of gone 1", "accountExpires: 116444736000000001\nsAMAccountName: gone\nobjectGUID:: ICEiIyQlJicoKSorLC0uLw==\n"},
 	{"twin1", "cn=Twin One", "Twin One", "password of twins 1", "mail: twins@acme.example\n"},
 	{"twin2", "cn=Twin Two", "Twin Two", "password of twins 1", "mail: twins@acme.example\n"},
@@ -71,9 +73,11 @@ char *people_ldif(void)
 	for (const char *const *unit = (const char *const[]){"people", "groups", "policies", "services", NULL}; *unit; unit++)
 		g_string_append_printf(ldif, "dn: ou=%s," RIG_BASE "\nobjectClass: organizationalUnit\nou: %s\n\n", *unit, *unit);
 	policy_add(ldif, "default", "pwdLockout: TRUE\npwdMaxFailure: 0\n");
-	policy_add(ldif, "strict", "pwdMaxAge: 86400\npwdGraceAuthNLimit: 0\n");
+	policy_add(ldif, "strict", "pwdMaxAge: 86400\npwdGraceAuthNLimit: 0\npwdInHistory: 3\npwdCheckQuality: 2\npwdMinLength: 12\n");
+	policy_add(ldif, "young", "pwdMinAge: 3600\n");
 	policy_add(ldif, "grace", "pwdMaxAge: 86400\npwdGraceAuthNLimit: 1000\n");
 	policy_add(ldif, "reset", "pwdMustChange: TRUE\n");
+	policy_add(ldif, "fixed", "pwdMaxAge: 86400\npwdGraceAuthNLimit: 1000\npwdAllowUserChange: FALSE\n");
 	g_string_append(ldif, "dn: " RIG_SERVICE "\nobjectClass: person\nobjectClass: simpleSecurityObject\ncn: passerelle\nsn: passerelle\nuserPassword: " RIG_SERVICE_PASSWORD "\n\n");
 	for (size_t i = 0; i < TEST_COUNT(people); i++)
 		person_add(ldif, &people[i]);

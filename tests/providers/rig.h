@@ -42,6 +42,8 @@ void slapd_stop(struct slapd *slapd);
 /* Kills it, waits for its end; slapd_restart starts it again on the same data and ports. */
 void slapd_kill(struct slapd *slapd);
 void slapd_restart(struct slapd *slapd);
+/* Stops it, and returns once it stands still: a signal alone leaves its threads a moment in which they still answer. SIGCONT wakes it. */
+void slapd_freeze(const struct slapd *slapd);
 /* Binds, searches and extended operations asked of it so far, the asking left out. */
 uint64_t slapd_operations(const struct slapd *slapd);
 /* Runs ldapmodify as root with this LDIF. */

@@ -113,7 +113,7 @@ static char *configuration(const struct slapd *slapd)
 	else
 		g_string_append_printf(text, "database mdb\nmaxsize 33554432\nsuffix \"" RIG_BASE "\"\nrootdn \"" RIG_ROOT "\"\nrootpw \"" RIG_ROOT_PASSWORD "\"\n"
 		                             "directory %s/db\ndbnosync\nindex objectClass,uid,mail,entryUUID,member eq\n"
-		                             "access to attrs=userPassword by self write by anonymous auth by * none\n"
+		                             "access to attrs=userPassword by self write by dn.exact=\"" RIG_SERVICE "\" =xw by anonymous auth by * none\n"
 		                             "access to * by dn.exact=\"" RIG_SERVICE "\" read by self read by anonymous auth by * none\n"
 		                             "overlay memberof\nmemberof-group-oc groupOfNames\noverlay ppolicy\nppolicy_default \"cn=default,ou=policies," RIG_BASE "\"\nppolicy_use_lockout\n",
 		                       slapd->folder);
@@ -201,6 +201,12 @@ void slapd_stop(struct slapd *slapd)
 void slapd_kill(struct slapd *slapd)
 {
 	ended(slapd, SIGKILL);
+}
+
+void slapd_freeze(const struct slapd *slapd)
+{
+	kill(slapd->pid, SIGSTOP);
+	waitpid(slapd->pid, NULL, WUNTRACED);
 }
 
 void slapd_restart(struct slapd *slapd)

@@ -188,6 +188,42 @@ static void disabling_ends_everything_of_that_account(void **state)
 	assert_false(again.disabled);
 }
 
+/* Of another provider's grants, those that live without a session stay. */
+static void a_provider_ends_what_came_by_it(void **state)
+{
+	struct world *world = *state;
+	static const struct {
+		const char *id, *provider;
+		bool offline, ends;
+	} rows[] = { { GRANT_2, "okta", true, true }, { "ggggggggggggggggggggggggg3", "other", true, false }, { "ggggggggggggggggggggggggg4", "other", false, true } };
+	both_have_alice(world);
+	struct unit *unit = write_begin(world->store);
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		g_auto(grant_t) one = grant_of(rows[i].id, ACCOUNT_1, "wiki", SESSION_1, rows[i].offline), other = grant_of(rows[i].id, ACCOUNT_1, "wiki", SESSION_1, rows[i].offline);
+		g_free(one.provider);
+		g_free(other.provider);
+		one.provider = g_strdup(rows[i].provider);
+		other.provider = g_strdup(rows[i].provider);
+		GOOD(grant_insert(unit, TENANT_A, &one, &error) && grant_insert(unit, TENANT_B, &other, &error));
+	}
+	GOOD(account_end_provider(unit, TENANT_A, ACCOUNT_1, "okta", NOW + 5, &error));
+	write_commit();
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		g_auto(grant_t) here = { 0 }, there = { 0 };
+		FOUND_IS(FOUND, grant_find(reader_of(world->store), TENANT_A, rows[i].id, &here, &error));
+		FOUND_IS(FOUND, grant_find(reader_of(world->store), TENANT_B, rows[i].id, &there, &error));
+		assert_int_equal(here.revoked_ms != 0, rows[i].ends);
+		assert_int_equal(there.revoked_ms, 0);
+	}
+	g_auto(session_t) session = { 0 }, theirs = { 0 };
+	FOUND_IS(FOUND, session_find_id(reader_of(world->store), TENANT_A, SESSION_1, &session, &error));
+	FOUND_IS(FOUND, session_find_id(reader_of(world->store), TENANT_B, SESSION_1, &theirs, &error));
+	assert_int_equal(session.ended_ms, NOW + 5);
+	assert_int_equal(theirs.ended_ms, 0);
+	assert_int_equal(changes_of(world->store, TENANT_A, "session", SESSION_1), 1);
+	assert_int_equal(changes_of(world->store, TENANT_A, "grant", GRANT_2), 1);
+}
+
 static void a_new_password_ends_everything_and_a_rehash_nothing(void **state)
 {
 	struct world *world = *state;
@@ -265,6 +301,26 @@ static void a_link_is_found_from_its_account(void **state)
 	link_clear(&a);
 }
 
+/* What a driver keeps of a link opens again for that link of that tenant, and goes with it. */
+static void a_link_keeps_what_its_driver_needs(void **state)
+{
+	struct world *world = *state;
+	both_have_alice(world);
+	g_autoptr(secret_t) keep = secret_new("refresh", 7), read = NULL, none = NULL;
+	struct unit *unit = write_begin(world->store);
+	GOOD(link_keep_set(unit, TENANT_A, "okta", "s-1", keep, &error));
+	REFUSED(ERROR_NOT_FOUND, link_keep_set(unit, TENANT_A, "okta", "s-2", keep, &error));
+	write_commit();
+	world_reopen(world);
+	FOUND_IS(FOUND, link_keep_find(reader_of(world->store), TENANT_A, "okta", "s-1", &read, &error));
+	FOUND_IS(MISSING, link_keep_find(reader_of(world->store), TENANT_B, "okta", "s-1", &none, &error));
+	assert_memory_equal(secret_bytes(read), "refresh", 7);
+	unit = write_begin(world->store);
+	GOOD(link_keep_set(unit, TENANT_A, "okta", "s-1", NULL, &error));
+	write_commit();
+	FOUND_IS(MISSING, link_keep_find(reader_of(world->store), TENANT_A, "okta", "s-1", &none, &error));
+}
+
 static void a_subject_is_linked_once_a_tenant(void **state)
 {
 	struct world *world = *state;
@@ -319,9 +375,11 @@ static const struct CMUnitTest tests[] = {
 	WORLD_TEST(names_and_identifiers_are_given_once),
 	WORLD_TEST(login_by_name_else_by_an_address_of_one_account),
 	WORLD_TEST(disabling_ends_everything_of_that_account),
+	WORLD_TEST(a_provider_ends_what_came_by_it),
 	WORLD_TEST(a_new_password_ends_everything_and_a_rehash_nothing),
 	WORLD_TEST(a_rehash_replaces_only_what_it_was_made_from),
 	WORLD_TEST(a_link_is_found_from_its_account),
+	WORLD_TEST(a_link_keeps_what_its_driver_needs),
 	WORLD_TEST(a_subject_is_linked_once_a_tenant),
 	WORLD_TEST(lists_hold_one_tenant_and_stop_when_told),
 };

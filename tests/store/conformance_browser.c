@@ -162,6 +162,86 @@ static void a_renewed_session_has_another_cookie(void **state)
 	write_commit();
 }
 
+static bool session_collect(const struct session *session, void *data)
+{
+	g_string_append_printf(data, "%s ", session->id);
+	return true;
+}
+
+static struct secret *keep_of(const char *text)
+{
+	return secret_new(text, strlen(text));
+}
+
+/* What came from a provider's session is found by that session's digest and its keep opens again, in its own tenant. */
+static void an_upstream_session_is_found_again(void **state)
+{
+	struct world *world = *state;
+	g_autoptr(secret_t) keep = keep_of("id token"), read = NULL, none = NULL;
+	g_autoptr(GString) here = g_string_new(""), there = g_string_new("");
+	g_auto(session_t) session = session_of(SESSION_1, 1, ACCOUNT_1), seen = { 0 };
+	session.has_upstream = true;
+	session.ends_ms = NOW + 900;
+	session_upstream_digest("okta", "their sid", session.upstream);
+	struct unit *unit = write_begin(world->store);
+	GOOD(session_insert(unit, TENANT_A, &session, &error));
+	GOOD(session_keep_set(unit, TENANT_A, SESSION_1, keep, &error));
+	REFUSED(ERROR_NOT_FOUND, session_keep_set(unit, TENANT_B, SESSION_1, keep, &error));
+	write_commit();
+	world_reopen(world);
+	unit = reader_of(world->store);
+	FOUND_IS(FOUND, session_find(unit, TENANT_A, digest_of(1), &seen, &error));
+	assert_true(seen.has_upstream && seen.ends_ms == NOW + 900);
+	GOOD(session_list_upstream(unit, TENANT_A, session.upstream, session_collect, here, &error));
+	GOOD(session_list_upstream(unit, TENANT_B, session.upstream, session_collect, there, &error));
+	assert_string_equal(here->str, SESSION_1 " ");
+	assert_string_equal(there->str, "");
+	FOUND_IS(FOUND, session_keep_find(unit, TENANT_A, SESSION_1, &read, &error));
+	FOUND_IS(MISSING, session_keep_find(unit, TENANT_B, SESSION_1, &none, &error));
+	assert_int_equal(secret_length(read), strlen("id token"));
+	assert_memory_equal(secret_bytes(read), "id token", strlen("id token"));
+	/* Whoever signs in again by other means leaves nothing of the old provider behind. */
+	session.has_upstream = false;
+	session.ends_ms = 0;
+	unit = write_begin(world->store);
+	GOOD(session_renew(unit, TENANT_A, &session, &error));
+	write_commit();
+	g_string_truncate(here, 0);
+	GOOD(session_list_upstream(reader_of(world->store), TENANT_A, session.upstream, session_collect, here, &error));
+	FOUND_IS(MISSING, session_keep_find(reader_of(world->store), TENANT_A, SESSION_1, &none, &error));
+	assert_string_equal(here->str, "");
+}
+
+static void upstream_sessions_have_their_providers_name(void **state)
+{
+	uint8_t one[DIGEST_SIZE], other[DIGEST_SIZE], moved[DIGEST_SIZE];
+	(void)state;
+	session_upstream_digest("okta", "sid", one);
+	session_upstream_digest("okt", "asid", moved);
+	session_upstream_digest("google", "sid", other);
+	assert_memory_not_equal(one, other, DIGEST_SIZE);
+	assert_memory_not_equal(one, moved, DIGEST_SIZE);
+}
+
+static void what_is_used_up_is_used_up_in_one_tenant_and_for_one_purpose(void **state)
+{
+	struct world *world = *state;
+	struct unit *unit = write_begin(world->store);
+	FOUND_IS(FOUND, once_claim(unit, TENANT_A, "assertion okta", "_1", NOW + 1000, &error));
+	FOUND_IS(MISSING, once_claim(unit, TENANT_A, "assertion okta", "_1", NOW + 1000, &error));
+	FOUND_IS(FOUND, once_claim(unit, TENANT_A, "assertion adfs", "_1", NOW + 1000, &error));
+	FOUND_IS(FOUND, once_claim(unit, TENANT_B, "assertion okta", "_1", NOW + 1000, &error));
+	write_commit();
+	/* Kept longer than anybody would take it, and no longer. */
+	bool more;
+	unit = write_begin(world->store);
+	GOOD(store_purge(unit, NOW + 999 + 5 * 60 * 1000, 1000, &more, &error));
+	FOUND_IS(MISSING, once_claim(unit, TENANT_A, "assertion okta", "_1", NOW + 1000, &error));
+	GOOD(store_purge(unit, NOW + 1001 + 5 * 60 * 1000, 1000, &more, &error));
+	FOUND_IS(FOUND, once_claim(unit, TENANT_A, "assertion okta", "_1", NOW + 1000, &error));
+	write_commit();
+}
+
 static void a_flow_may_be_nobodys_request(void **state)
 {
 	struct world *world = *state;
@@ -172,12 +252,6 @@ static void a_flow_may_be_nobodys_request(void **state)
 	write_commit();
 	FOUND_IS(FOUND, flow_find(reader_of(world->store), TENANT_A, digest_of(1), &seen, &error));
 	assert_null(seen.client_id);
-}
-
-static bool session_collect(const struct session *session, void *data)
-{
-	g_string_append_printf(data, "%s ", session->id);
-	return true;
 }
 
 static void sessions_are_listed_by_account_or_all(void **state)
@@ -230,6 +304,9 @@ static const struct CMUnitTest tests[] = {
 	WORLD_TEST(touching_moves_forward_only_and_in_one_tenant),
 	WORLD_TEST(ending_a_session_revokes_what_is_not_offline),
 	WORLD_TEST(a_renewed_session_has_another_cookie),
+	WORLD_TEST(an_upstream_session_is_found_again),
+	WORLD_TEST(what_is_used_up_is_used_up_in_one_tenant_and_for_one_purpose),
+	cmocka_unit_test(upstream_sessions_have_their_providers_name),
 	WORLD_TEST(a_flow_may_be_nobodys_request),
 	WORLD_TEST(sessions_are_listed_by_account_or_all),
 	WORLD_TEST(signing_in_writes_no_change),

@@ -29,6 +29,7 @@ static void grants_come_back_and_are_revoked_alone(void **state)
 	assert_string_equal(a.sid, "sidsidsid");
 	assert_true(a.offline);
 	assert_string_equal(a.nonce, "n-1");
+	assert_true(json_array_has(json_object_get(a.claims, "userinfo"), "email"));
 	assert_true(a.auth_time_ms == NOW + 1 && a.created_ms == NOW && a.revoked_ms == 0 && a.absolute_expires_ms == NOW + 90 * DAY);
 	assert_string_equal(b.account, ACCOUNT_2);
 	assert_true(!b.resources && !b.session[0] && !b.offline);

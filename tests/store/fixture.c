@@ -21,7 +21,8 @@ static void fill_accounts(struct unit *unit, const char *tenant)
 	g_auto(account_t) alice = account_of(ACCOUNT_1, "alice", "alice@example.org"), removed = account_of(ACCOUNT_2, "removed", NULL);
 	struct link link = { .provider = (char *)(uintptr_t)"okta", .subject = (char *)(uintptr_t)"s-1", .account = ACCOUNT_1, .created_ms = NOW };
 	GOOD(account_insert(unit, tenant, &alice, &error) && credential_set(unit, tenant, ACCOUNT_1, "$argon2id$x", 0, &error));
-	GOOD(link_insert(unit, tenant, &link, &error));
+	g_autoptr(secret_t) keep = secret_new("refresh", 7);
+	GOOD(link_insert(unit, tenant, &link, &error) && link_keep_set(unit, tenant, "okta", "s-1", keep, &error));
 	GOOD(account_insert(unit, tenant, &removed, &error) && account_remove(unit, tenant, ACCOUNT_2, &error));
 }
 
@@ -50,6 +51,7 @@ static void fill_tokens(struct unit *unit, const char *tenant)
 	GOOD(flow_insert(unit, tenant, &flow, &error) && session_insert(unit, tenant, &session, &error) && grant_insert(unit, tenant, &grant, &error));
 	GOOD(code_insert(unit, tenant, &code, &error) && refresh_insert(unit, tenant, &refresh, &error) && access_insert(unit, tenant, &access, &error));
 	GOOD(consent_put(unit, tenant, ACCOUNT_1, "wiki", "openid", NOW, &error));
+	FOUND_IS(FOUND, once_claim(unit, tenant, "assertion okta", "_1", NOW + DAY, &error));
 	GOOD(jti_revoke(unit, tenant, "jti-1", NOW + DAY, &error) && throttle_put(unit, tenant, digest_of(1), ACCOUNT_1, &bucket, NOW + DAY, &error));
 }
 

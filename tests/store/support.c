@@ -229,6 +229,7 @@ struct grant grant_of(const char *id, const char *account, const char *client, c
 		.amr = g_strdup("pwd"),
 		.provider = g_strdup("local"),
 		.nonce = g_strdup("n-1"),
+		.claims = json_pack("{s:[s]}", "userinfo", "email"),
 		.auth_time_ms = NOW + 1,
 		.created_ms = NOW,
 		.absolute_expires_ms = NOW + 90 * DAY,

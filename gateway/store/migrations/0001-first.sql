@@ -68,9 +68,19 @@ CREATE TABLE link (
 	subject TEXT NOT NULL,
 	account TEXT NOT NULL,
 	created_ms {int} NOT NULL,
+	keep_sealed TEXT,
 	PRIMARY KEY (tenant, provider, subject)
 ) {table};
 CREATE INDEX link_account ON link (tenant, account, provider);
+
+-- What may be used once: a client's or a foreign assertion, a logout token. Under the digest of its name, until nobody would take it any more.
+CREATE TABLE used_once (
+	tenant TEXT NOT NULL,
+	digest {bytes} NOT NULL,
+	expires_ms {int} NOT NULL,
+	PRIMARY KEY (tenant, digest)
+) {table};
+CREATE INDEX used_once_expires ON used_once (expires_ms);
 
 CREATE TABLE client (
 	tenant TEXT NOT NULL,
@@ -146,14 +156,18 @@ CREATE TABLE session (
 	amr TEXT,
 	address TEXT,
 	user_agent TEXT,
+	upstream {bytes},
+	keep_sealed TEXT,
 	created_ms {int} NOT NULL,
 	auth_time_ms {int} NOT NULL,
 	last_seen_ms {int} NOT NULL,
 	ended_ms {int} NOT NULL,
+	ends_ms {int} NOT NULL,
 	expires_ms {int} NOT NULL,
 	PRIMARY KEY (tenant, session)
 ) {table};
 CREATE UNIQUE INDEX session_digest ON session (tenant, digest);
+CREATE INDEX session_upstream ON session (tenant, upstream) WHERE upstream IS NOT NULL;
 CREATE INDEX session_account ON session (tenant, account);
 CREATE INDEX session_expires ON session (expires_ms);
 
@@ -175,6 +189,7 @@ CREATE TABLE grants (
 	created_ms {int} NOT NULL,
 	revoked_ms {int} NOT NULL,
 	absolute_expires_ms {int} NOT NULL,
+	claims TEXT,
 	expires_ms {int} NOT NULL,
 	PRIMARY KEY (tenant, grant_id)
 ) {table};

@@ -1,9 +1,9 @@
-// A browser of a few lines: cookies by host, redirects inside the gateway, forms. What leaves the gateway's origin is not followed: an application's
-// callback is read from the address. Real browsers are in browser.test.mjs.
+// A browser of a few lines: cookies by host, redirects inside the gateway, forms. What leaves the gateway's origin is not followed, but to origins that the test
+// names (an upstream provider's): an application's callback is read from the address. Real browsers are in browser.test.mjs.
 import assert from 'node:assert/strict'
 import { ask } from './raw.mjs'
 
-const unescape = (text) => text.replaceAll('&quot;', '"').replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&#39;', "'").replaceAll('&#x27;', "'").replaceAll('&amp;', '&')
+const unescape = (text) => text.replaceAll('&quot;', '"').replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&#39;', "'").replaceAll('&#x27;', "'").replaceAll('&#96;', '`').replaceAll('&amp;', '&')
 const attribute = (tag, name) => {
 	const found = tag.match(new RegExp(`\\s${name}="([^"]*)"`))?.[1]
 	return found === undefined ? undefined : unescape(found)
@@ -33,9 +33,9 @@ export class Page {
 export class Browser {
 	cookies = new Map()
 
-	/** `from`: the loopback address it connects from, where addresses are throttled. */
-	constructor({ headers = {}, from } = {}) {
-		this.from = from
+	/** `from`: the loopback address it connects from, where addresses are throttled. `beyond`: origins that it also goes to, and comes back from. */
+	constructor({ headers = {}, from, beyond = [] } = {}) {
+		Object.assign(this, { from, beyond })
 		this.headers = { 'User-Agent': 'Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0', Accept: 'text/html,application/xhtml+xml,*/*;q=0.8', ...headers }
 	}
 
@@ -44,7 +44,7 @@ export class Browser {
 	#keep(text) {
 		const [pair, ...attributes] = text.split('; ')
 		const at = pair.indexOf('=')
-		if (attributes.some((one) => /^max-age=0$/i.test(one))) this.cookies.delete(pair.slice(0, at))
+		if (attributes.some((one) => /^max-age=0$|^expires=Thu, 01 Jan 1970/i.test(one))) this.cookies.delete(pair.slice(0, at))
 		else this.cookies.set(pair.slice(0, at), pair.slice(at + 1))
 	}
 
@@ -63,20 +63,23 @@ export class Browser {
 	/** As a person sees it: redirects are followed until a page stands there or the gateway is left. */
 	async open(address, options) {
 		let page = await this.request(address, options)
-		for (let hop = 0; page.location && page.location.origin === page.url.origin; hop++) {
-			assert.ok(hop < 10, `too many redirects, last to ${page.location}`)
-			assert.equal(page.status, 303, 'every redirect of ours is a 303')
+		if (!this.beyond.includes(page.url.origin)) this.home = page.url.origin
+		for (let hop = 0; page.location && this.#follows(page); hop++) {
+			assert.ok(hop < 15, `too many redirects, last to ${page.location}`)
+			if (page.url.origin === this.home) assert.equal(page.status, 303, 'every redirect of ours is a 303')
 			page = await this.request(page.location)
 		}
 		return page
 	}
+
+	#follows({ location, url }) { return [url.origin, this.home, ...this.beyond].includes(location.origin) }
 
 	/** Sends the page's form with fields filled in, or left out where undefined. */
 	async submit(page, fields = {}) {
 		assert.ok(page.form, `no form at ${page.url}:\n${page.text}`)
 		const all = { ...page.form.fields, ...fields }
 		for (const name of Object.keys(all)) if (all[name] === undefined) delete all[name]
-		return this.open(page.form.action, { form: all })
+		return this.open(page.form.action, { form: all, headers: { Origin: page.url.origin } })
 	}
 
 	async signIn(page, username, password) { return this.submit(page, { username, password }) }

@@ -84,7 +84,7 @@ rootpw "${this.rootPassword}"
 directory ${file('db')}
 dbnosync
 index objectClass,uid,mail,entryUUID,member eq
-access to attrs=userPassword by anonymous auth by * none
+access to attrs=userPassword by self write by dn.exact="${this.service}" =xw by anonymous auth by * none
 access to * by dn.exact="${this.service}" read by anonymous auth by * none
 overlay memberof
 memberof-group-oc groupOfNames
@@ -99,7 +99,8 @@ ppolicy_use_lockout
 		const policy = (name, rules) => entry(`cn=${name},ou=policies,${suffix}`, { objectClass: ['person', 'pwdPolicy'], cn: name, sn: name, pwdAttribute: 'userPassword', ...rules })
 		const ldif = entry(suffix, { objectClass: ['dcObject', 'organization'], dc: suffix.match(/^dc=([^,]+)/)[1], o: suffix })
 			+ ['people', 'groups', 'policies', 'services'].map((ou) => entry(`ou=${ou},${suffix}`, { objectClass: 'organizationalUnit', ou })).join('')
-			+ policy('default', { pwdLockout: 'TRUE', pwdMaxFailure: '0' }) + policy('strict', { pwdMaxAge: '86400', pwdGraceAuthNLimit: '0' })
+			+ policy('default', { pwdLockout: 'TRUE', pwdMaxFailure: '0' }) + policy('strict', { pwdMaxAge: '86400', pwdGraceAuthNLimit: '0', pwdInHistory: '3', pwdCheckQuality: '2', pwdMinLength: '12' })
+			+ policy('grace', { pwdMaxAge: '86400', pwdGraceAuthNLimit: '2' }) + policy('reset', { pwdMustChange: 'TRUE' })
 			+ entry(this.service, { objectClass: ['person', 'simpleSecurityObject'], cn: 'passerelle', sn: 'passerelle', userPassword: this.servicePassword })
 			+ Object.entries(people).map(([uid, person]) => this.#person(uid, person)).join('')
 		writeFileSync(join(this.folder, 'people.ldif'), ldif)

@@ -1,5 +1,5 @@
-/* Addresses and networks as numbers. It knows no socket and no request; gateway/config.c reads its networks with it too. */
-#include "gateway/http/network.h"
+/* Addresses and networks as numbers. It knows no socket and no request. */
+#include "base/network.h"
 #include <arpa/inet.h>
 #include <glib.h>
 #include <string.h>
