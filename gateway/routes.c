@@ -16,6 +16,7 @@ enum scope { TENANT, BASE };
  * neither /authorize nor the pages are for scripts (SECURITY AS-13); and not to /introspect, which no such application may call. */
 enum permission { PUBLIC, BROWSER, CLIENT, BEARER, ANY_ORIGIN = 8 };
 
+/* A logout token may be as long as an ID token. */
 #define FORM_BODY 16384
 
 static void not_built(struct call *call)
@@ -51,6 +52,7 @@ static const struct route {
 	{ "/login/{}", TENANT, METHOD_GET, BROWSER, CALL_PAGE, on_worker, upstream_begin_endpoint },
 	{ "/callback/{}", TENANT, METHOD_GET | METHOD_POST, BROWSER, CALL_PAGE, on_worker, upstream_callback_endpoint },
 	{ "/consent", TENANT, METHOD_GET | METHOD_POST, BROWSER, CALL_PAGE, on_worker, consent_endpoint },
+	{ "/oidc/{}/backchannel-logout", TENANT, METHOD_POST, PUBLIC, CALL_JSON, on_worker, upstream_notice_endpoint },
 	{ "/logout", TENANT, METHOD_GET | METHOD_POST, BROWSER, CALL_PAGE, on_worker, logout_endpoint },
 	{ "/logout/done", TENANT, METHOD_GET, PUBLIC, CALL_PAGE, NULL, logout_done_endpoint },
 	{ "/account", TENANT, METHOD_GET, BROWSER, CALL_PAGE, on_worker, account_endpoint },
@@ -67,7 +69,6 @@ static const struct route {
 	{ "/saml/{}/metadata", TENANT, METHOD_GET, PUBLIC, CALL_JSON, NULL, not_built },
 	{ "/saml/{}/acs", TENANT, METHOD_POST, BROWSER, CALL_JSON, NULL, not_built },
 	{ "/saml/{}/slo", TENANT, METHOD_GET | METHOD_POST, BROWSER, CALL_JSON, NULL, not_built },
-	{ "/oidc/{}/backchannel-logout", TENANT, METHOD_POST, PUBLIC, CALL_JSON, NULL, not_built },
 	{ "/oidc/{}/frontchannel-logout", TENANT, METHOD_GET, BROWSER, CALL_JSON, NULL, not_built },
 	{ "/forward-auth", TENANT, METHOD_GET, BROWSER, CALL_JSON, NULL, not_built },
 	{ "/scim/v2/{}", TENANT, METHOD_GET | METHOD_POST | METHOD_PUT | METHOD_PATCH | METHOD_DELETE, BEARER, CALL_JSON, NULL, not_built },

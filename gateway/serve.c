@@ -10,7 +10,9 @@
 #include "gateway/call/sources.h"
 #include "gateway/call/ways.h"
 #include "gateway/housekeeping.h"
+#include "gateway/login/flow_gate.h"
 #include "gateway/metrics.h"
+#include "gateway/oauth/logout_delivery.h"
 #include "gateway/oauth/oauth.h"
 #include "gateway/reload.h"
 #include "gateway/routes.h"
@@ -35,6 +37,7 @@ struct service {
 	struct provider_place ways;
 	struct http_server *server;
 	struct housekeeping *housekeeping;
+	struct logout_senders *senders;
 	struct metrics *metrics; /* NULL: not asked for */
 };
 
@@ -82,6 +85,7 @@ static bool open_ways(struct service *service, const struct config *config, GErr
 	g_autofree char *sandbox = NULL;
 	if (!ways_open(&outbound, &service->ways, error) || !verifier_await(service->ways.verifier, clock_monotonic_ms() + VERIFIER_MS, &sandbox, error))
 		return false;
+	service->gateway.fetcher = service->ways.fetcher;
 	log_line(LOG_LEVEL_INFO, "verifier.start", "sandbox", sandbox, NULL);
 	return true;
 }
@@ -102,9 +106,10 @@ static bool open_shared(struct service *service, const struct config *config, GE
 		return false;
 	if (!open_ways(service, config, error))
 		return false;
+	gateway->flow_gate = flow_gate_new();
 	gateway->coalescer = coalescer_new(gateway->store);
 	gateway->cache = cache_new(gateway->store, CACHE_ENTRIES);
-	gateway->sources = sources_new(gateway->store, &service->ways);
+	gateway->sources = sources_new(gateway->store, &service->ways, config->workers.provider_slots);
 	cache_subscribe(gateway->cache, sources_changed, gateway->sources);
 	oauth_start(gateway);
 	return cache_refresh(gateway->cache, error);
@@ -114,11 +119,13 @@ static void close_shared(struct service *service)
 {
 	struct gateway *gateway = &service->gateway;
 	housekeeping_stop(service->housekeeping);
+	logout_senders_stop(service->senders);
 	if (gateway->cache)
 		cache_free(gateway->cache);
 	oauth_stop(gateway);
 	sources_free(gateway->sources);
 	ways_close(&service->ways);
+	flow_gate_free(gateway->flow_gate);
 	if (gateway->hasher)
 		password_hasher_free(gateway->hasher);
 	/* Nobody asks any more: what was counted last goes into the log before it closes. */
@@ -224,6 +231,7 @@ int serve_run(const struct config *config)
 	raise_descriptor_limit(config);
 	log_init(config->log_level, config->log_format);
 	bool running = open_shared(&service, config, &error) && (service.housekeeping = housekeeping_start(&service.gateway)) != NULL
+		&& (service.senders = logout_senders_start(&service.gateway)) != NULL
 		&& start_server(&service, config, &error) && start_metrics(&service, config, &error);
 	if (running) {
 		log_line(LOG_LEVEL_INFO, "service.start", "version", PASSERELLE_VERSION, "address", http_server_address(service.server, 0), "base_url",

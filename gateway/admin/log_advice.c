@@ -91,6 +91,7 @@ const char *log_advice(enum reason reason)
 	case REASON_TOKEN_MALFORMED:
 	case REASON_TOKEN_TYPE:
 	case REASON_TOKEN_EVENT:
+	case REASON_TOKEN_REPLAYED:
 	case REASON_TOKEN_TIMES:
 	case REASON_TOKEN_ALGORITHM:
 	case REASON_TOKEN_KEY_UNKNOWN:
@@ -116,6 +117,8 @@ const char *log_advice(enum reason reason)
 	case REASON_FLOW_FOREIGN:
 	case REASON_FORM_FORGED:
 		return "The person starts again from the application.";
+	case REASON_FLOOD:
+		return "If these are people behind one proxy, name it in trusted_proxies; else it is a flood, and it costs little.";
 	case REASON_BUSY:
 		return "If it happens often, raise workers or hash_slots, or look for a flood of sign-ins.";
 	case REASON_CLIENT_UNKNOWN:
@@ -163,6 +166,8 @@ const char *log_advice(enum reason reason)
 	case REASON_REFRESH_UNKNOWN:
 	case REASON_REFRESH_EXPIRED:
 	case REASON_GRANT_REVOKED:
+	case REASON_CLIENT_UNREACHABLE:
+		return "Check the client's backchannel_logout_uri and its own log; its session there may still be open.";
 	case REASON_SESSION_ENDED:
 		return "The person signs in again.";
 	case REASON_REFRESH_REPLAYED:

@@ -87,3 +87,11 @@ const struct form *call_parameters(struct call *call)
 		call_fail(call, ERROR_INVALID_REQUEST, posted ? "The form is malformed." : "The query is malformed.");
 	return form;
 }
+
+void call_leave(struct call *call, const char *place, const char *url)
+{
+	struct page_frame frame = call_frame(call);
+	g_autofree char *refresh = g_strconcat("0;url=", url, NULL);
+	reply_header(call->reply, "Refresh", refresh);
+	call_page(call, 200, page_leaving(&frame, place, url), NULL);
+}

@@ -51,6 +51,8 @@ void call_fail_error(struct call *call, GError *error);
 /* Sends a page (takes `html`); `form_action` as page_security_policy's. */
 void call_page(struct call *call, unsigned status, char *html, const char *form_action);
 struct page_frame call_frame(struct call *call);
+/* After a posted form, on to an address that the form's page could not name in its policy: a page that goes on by itself. `place` is what people call it. */
+void call_leave(struct call *call, const char *place, const char *url);
 /* An address under the tenant's issuer: call_url(call, "/login"). Caller frees. */
 char *call_url(const struct call *call, const char *path);
 

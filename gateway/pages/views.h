@@ -24,6 +24,12 @@ struct view_signed_out {
 };
 void template_signed_out(struct rendering *out, const struct view_signed_out *facts);
 
+struct view_leaving {
+	struct page_frame frame;
+	const char *place, *url;
+};
+void template_leaving(struct rendering *out, const struct view_leaving *facts);
+
 struct view_error {
 	struct page_frame frame;
 	const char *title, *text, *advice; /* messages */

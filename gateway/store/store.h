@@ -192,6 +192,12 @@ bool access_revoke(struct unit *unit, const char *tenant, const uint8_t digest[D
 /* One JWT revoked by its jti, remembered until it would have expired. */
 bool jti_revoke(struct unit *unit, const char *tenant, const char *jti, int64_t expires_ms, GError **error);
 enum found jti_revoked(struct unit *unit, const char *tenant, const char *jti, GError **error);
+/* Logout tokens to be delivered; whatever ends a session adds them. Over all tenants: the one who delivers serves them all. due: FOUND when one waits. claim takes the
+ * one that waits longest, for this gateway until `until_ms`; then it is due again, unless delay moved it or remove took it out. */
+enum found logout_delivery_due(struct unit *unit, int64_t now_ms, GError **error);
+enum found logout_delivery_claim(struct unit *unit, int64_t now_ms, int64_t until_ms, struct logout_delivery *ret, GError **error);
+bool logout_delivery_delay(struct unit *unit, const struct logout_delivery *delivery, int64_t due_ms, GError **error);
+bool logout_delivery_remove(struct unit *unit, const struct logout_delivery *delivery, GError **error);
 
 /* Throttle buckets, under a keyed digest of what they count; `account` is the account a bucket belongs to, "" for an address. */
 enum found throttle_find(struct unit *unit, const char *tenant, const uint8_t bucket[DIGEST_SIZE], struct throttle_state *ret, GError **error);

@@ -152,7 +152,7 @@ MISTAKES = [
 	('    token_endpoint_auth_method: tls_client_auth', 'tenants[gamma].clients[later].token_endpoint_auth_method: ', 'not built yet'),
 	('    grant_types: ["urn:ietf:params:oauth:grant-type:device_code"]', 'tenants[gamma].clients[later].grant_types', 'not built yet'),
 	('    subject_type: pairwise', 'tenants[gamma].clients[later].subject_type: ', 'not built yet'),
-	('    backchannel_logout_uri: https://a.example/out', 'tenants[gamma].clients[later].backchannel_logout_uri: ', 'not built yet'),
+	('    backchannel_logout_uri: https://a.example/out#x', 'tenants[gamma].clients[later].backchannel_logout_uri: ', 'without fragment'),
 	('    jwks: { keys: [] }', 'tenants[gamma].clients[later].jwks: ', 'public keys'),
 	('    dpop_bound_access_tokens: true', 'tenants[gamma].clients[later].dpop_bound_access_tokens: ', 'not built yet'),
 	('    id_token_signed_response_alg: HS256', 'tenants[gamma].clients[later].id_token_signed_response_alg: ', 'RS256'),
@@ -201,7 +201,7 @@ BAD = '''tenants:
     token_endpoint_auth_method: tls_client_auth
     grant_types: ["urn:ietf:params:oauth:grant-type:device_code"]
     subject_type: pairwise
-    backchannel_logout_uri: https://a.example/out
+    backchannel_logout_uri: https://a.example/out#x
     jwks: { keys: [] }
     dpop_bound_access_tokens: true
     id_token_signed_response_alg: HS256
