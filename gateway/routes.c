@@ -102,7 +102,7 @@ static void fill_endpoints(void)
 	for (size_t i = 0; i < G_N_ELEMENTS(routes); i++)
 		endpoints[i] = (struct http_endpoint){ .methods = routes[i].methods, .body_max = FORM_BODY,
 			.takes_form = routes[i].methods & METHOD_POST && routes[i].handle != not_built,
-			.cross_origin = routes[i].permission & ANY_ORIGIN, .plan = ask_plan, .handle = run };
+			.cross_origin = routes[i].permission & ANY_ORIGIN, .route = (unsigned)i, .plan = ask_plan, .handle = run };
 }
 
 /* --- from a path to a row --- */
@@ -258,8 +258,13 @@ static void release(void *data, void *context)
 	call_free(context);
 }
 
+const char *routes_path(unsigned route)
+{
+	return route < G_N_ELEMENTS(routes) ? routes[route].path : NULL;
+}
+
 struct http_app routes_app(struct gateway *gateway)
 {
 	fill_endpoints();
-	return (struct http_app){ .data = gateway, .match = match, .refuse = refuse, .release = release };
+	return (struct http_app){ .data = gateway, .routes = G_N_ELEMENTS(routes), .match = match, .refuse = refuse, .release = release };
 }

@@ -183,6 +183,11 @@ struct acceptor *acceptor_new(struct http_server *server, GError **error)
 	return NULL;
 }
 
+unsigned acceptor_room(const struct acceptor *acceptor)
+{
+	return (unsigned)acceptor->loop_count * LOOP_CONNECTIONS;
+}
+
 bool acceptor_start(struct acceptor *acceptor, GError **error)
 {
 	acceptor->running = thread_start(&acceptor->thread, "http-accept", acceptor_run, acceptor);

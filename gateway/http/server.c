@@ -83,12 +83,13 @@ static void server_free(struct http_server *server)
 	acceptor_free(server->acceptor);
 	workers_stop(server->workers);
 	peers_free(server->peers);
-	g_free(server->proxies);
+	proxies_free(server->proxies);
 	for (size_t i = 0; i < server->listener_count; i++) {
 		listener_close(&server->listeners[i]);
 		g_free(server->listeners[i].address);
 	}
 	g_free(server->listeners);
+	figures_free(server);
 	free(server->counters);
 	g_free(server);
 }
@@ -104,7 +105,11 @@ static bool listeners_open(struct http_server *server, GError **error)
 /* Everything is there before the first client is accepted, so that a start that fails has answered nobody. */
 static bool server_run(struct http_server *server, GError **error)
 {
-	return proxies_read(server->options.trusted_proxies, &server->proxies, error) && listeners_open(server, error) &&
+	struct proxies *proxies;
+	if (!proxies_read(server->options.trusted_proxies, &proxies, error))
+		return false;
+	server->proxies = proxies;
+	return listeners_open(server, error) &&
 	       (server->workers = workers_start(server, error)) && (server->acceptor = acceptor_new(server, error)) &&
 	       acceptor_start(server->acceptor, error);
 }
@@ -135,6 +140,7 @@ struct http_server *http_server_start(const struct http_options *options, const 
 	if (!guard_knows_library())
 		log_line(LOG_LEVEL_WARNING, "http.library", "version", MHD_get_version(), "detail",
 			"not the libmicrohttpd this was measured with: bare LF, folded headers and NUL are left to its own checks", NULL);
+	server->body_bytes = server->options.body_bytes;
 	server->peers = peers_new(server);
 	bool started = server_run(server, error);
 	server->options.listen = server->options.trusted_proxies = NULL; /* borrowed for the start only */
@@ -147,6 +153,23 @@ struct http_server *http_server_start(const struct http_options *options, const 
 const char *http_server_address(const struct http_server *server, size_t index)
 {
 	return index < server->listener_count ? server->listeners[index].address : NULL;
+}
+
+unsigned http_server_room(const struct http_server *server)
+{
+	return acceptor_room(server->acceptor);
+}
+
+bool http_server_adjust(struct http_server *server, const struct http_adjustment *adjustment, GError **error)
+{
+	struct proxies *proxies;
+	if (!proxies_read(adjustment->trusted_proxies, &proxies, error))
+		return false;
+	proxies_replace(&server->proxies, proxies);
+	atomic_store(&server->body_bytes, adjustment->body_bytes);
+	peers_bound(server->peers, MIN(adjustment->connections, http_server_room(server)), adjustment->per_address);
+	acceptor_wake(server->acceptor);
+	return true;
 }
 
 struct http_figures http_server_figures(const struct http_server *server)
