@@ -46,6 +46,5 @@ void saml_start(void)
 	if (!saml_library_start())
 		abort();
 	/* The C library looks for the time zone at its first use of the calendar, in a file. */
-	setenv("TZ", "UTC0", 1);
 	tzset();
 }
