@@ -153,7 +153,7 @@ bool saml_signed_query(const char *query, const char *parameter, char **ret_cove
 	size_t length = 0;
 
 	if (!message || !algorithm_text || !signature_text || has_twice(pairs, "RelayState") ||
-	    !base64_decode(signature_text, strlen(signature_text), signature, sizeof signature, &length))
+	    !base64_decode(signature_text, strlen(signature_text), signature, sizeof signature, &length) || length == 0)
 		return false;
 	*ret_covered = g_strjoin("&", message, state ? state : algorithm, state ? algorithm : NULL, NULL);
 	*ret_algorithm = g_steal_pointer(&algorithm_text);

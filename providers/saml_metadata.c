@@ -134,5 +134,5 @@ const char **saml_certificates(const json_t *idp)
 			g_ptr_array_add(list, (void *)(uintptr_t)json_string_at(certificate, "certificate"));
 	}
 	g_ptr_array_add(list, NULL);
-	return (const char **)g_ptr_array_free(list, FALSE);
+	return (const char **)(void *)g_ptr_array_free(list, FALSE);
 }

@@ -284,7 +284,7 @@ bool prefilter(enum prefilter_kind kind, const char *bytes, size_t length, struc
 	scan->limits = prefilter_limits(kind);
 	scan->checks = checks;
 	scan->at = bytes;
-	scan->end = bytes + length;
+	scan->end = length > 0 ? bytes + length : bytes;
 	scan->ids = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	g_autofree char *size = g_strdup_printf("%zu bytes", length), *bound = g_strdup_printf("at most %zu bytes", scan->limits->bytes);
 	if (length == 0 || length > scan->limits->bytes)

@@ -45,7 +45,7 @@ void saml_start(void)
 	/* A child whose SAML does not start is of no use to anybody: it ends, and says so by that. */
 	if (!saml_library_start())
 		abort();
-	/* The C library looks for the time zone at its first use of the calendar, in a file. */
+	/* The C library looks for the time zone whenever something asks for local time, as xmlsec does of certificates: in a file, unless it is told. */
 	setenv("TZ", "UTC0", 1);
 	tzset();
 }

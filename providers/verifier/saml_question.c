@@ -71,7 +71,7 @@ static struct secret *const *take_keys(const struct record *record, size_t *ret_
 			g_ptr_array_add(keys, secret_new(field->value, field->length));
 	}
 	*ret_count = keys->len;
-	return (struct secret *const *)g_ptr_array_free(keys, FALSE);
+	return (struct secret *const *)(void *)g_ptr_array_free(keys, FALSE);
 }
 
 static void free_keys(struct secret *const *keys, size_t count)

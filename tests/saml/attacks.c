@@ -236,6 +236,11 @@ static void wrapping(void **state)
 				refused("the original inside evil", c, NULL);
 				refused("evil hidden", d, NULL);
 				refused("evil inside the original", e, NULL);
+				const char *const all[] = {a, b, c, d, e};
+				for (size_t n = 0; n < TEST_COUNT(all); n++) {
+					struct prefilter_facts facts;
+					assert_false(prefilter(PREFILTER_RESPONSE, all[n], strlen(all[n]), NULL, &facts)); /* the first wall alone */
+				}
 			}
 }
 
