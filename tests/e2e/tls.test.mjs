@@ -201,11 +201,12 @@ test(`${RELOADS} reloads under load fail no request, drop no connection and leav
 test('unix sockets stay plain; a drain answers who is there; other machines may be listened to', async () => {
 	await gateway.terminate()
 	const port = await freePort()
-	gateway.config = { tls: TLS(), listen: [`127.0.0.1:${gateway.port}`, `0.0.0.0:${port}`, `unix:${gateway.path('http.sock')}`] }
+	gateway.host = `sso.example:${gateway.port}`
+	gateway.config = { tls: TLS(), base_url: `https://${gateway.host}`, listen: [`127.0.0.1:${gateway.port}`, `0.0.0.0:${port}`, `unix:${gateway.path('http.sock')}`] }
 	gateway.writeConfig()
 	await gateway.launch()
 	for (const path of ['/nowhere', '/t/acme/authorize', '/t/acme/logout']) {
-		const page = await ask(`https://127.0.0.1:${port}${path}`, { headers: { Host: `sso.example:${gateway.port}`, Accept: 'text/html' } })
+		const page = await ask(`https://127.0.0.1:${port}${path}`, { headers: { Host: gateway.host, Accept: 'text/html' } })
 		assert.equal(page.headers['strict-transport-security'], 'max-age=31536000', `${path} ${page.status}`)
 	}
 	const socket = connectPlain(gateway.path('http.sock'))
