@@ -1,6 +1,6 @@
 /* passerelle.yaml: the table of keys, their defaults and their sentences, and the snapshot made of them.
  *
- * What CONTRACT section 2 declares and this version cannot do (TLS, PostgreSQL, mail) is accepted where it says "none" and is an
+ * What CONTRACT section 2 declares and this version cannot do (PostgreSQL, mail) is accepted where it says "none" and is an
  * error anywhere else: a setting that is silently ignored is worse than one that is missing. */
 #include "gateway/config.h"
 
@@ -161,10 +161,15 @@ static const struct key_rule outbound_keys[] = {
 	{ .name = "proxy", .type = KEY_STRING, .standard = "none", .check = proxy_address_fits, .description = "Through which proxy; it then resolves the names." },
 	{ 0 },
 };
+static const struct key_rule tls_keys[] = {
+	{ .name = "certificate", .type = KEY_FILE, .required = true, .description = "A PEM file: the certificate, then those that lead to its root." },
+	{ .name = "key", .type = KEY_FILE, .required = true, .description = "A PEM file that not everybody may read: its key." },
+	{ 0 },
+};
 const struct key_rule config_keys[] = {
 	{ .name = "listen", .type = KEY_STRINGS, .standard = "127.0.0.1:8080", .min = 1, .max = 64, .check = listen_fits, .description = "Addresses to listen on." },
 	{ .name = "base_url", .type = KEY_URL, .check = base_url_fits, .description = "What addresses are built from; default: from listen." },
-	{ .name = "tls", .type = KEY_NOT_YET, .standard = "[]", .description = "Certificates and keys." },
+	{ .name = "tls", .type = KEY_OBJECTS, .standard = "[]", .max = 64, .keys = tls_keys, .description = "Certificates and keys, chosen by the name that a client asks for; without, plain HTTP." },
 	{ .name = "trusted_proxies", .type = KEY_STRINGS, .standard = "[]", .max = 256, .check = proxy_fits,
 	  .description = "Whose X-Forwarded-For or Forwarded is believed." },
 	{ .name = "store", .type = KEY_STRING, .standard = "sqlite:var/passerelle.db", .check = store_fits, .description = "Where everything is kept." },
@@ -204,23 +209,23 @@ static char **text_list(const json_t *value)
 	return list;
 }
 
-bool config_behind_proxy(const struct config *config)
+bool config_may_leave(const struct config *config)
 {
-	bool behind = false;
+	bool may = config->tls_count > 0;
 	for (char **proxy = config->trusted_proxies; *proxy; proxy++)
-		behind |= strcmp(*proxy, "unix") != 0;
-	return behind;
+		may |= strcmp(*proxy, "unix") != 0;
+	return may;
 }
 
 /* Passwords would cross the network in clear. Plain HTTP may leave the machine only where a proxy that has an address stands in front; "unix" names
  * none that could come by the network. */
 static bool listen_is_allowed(const struct config *config, const struct document *document, const json_t *listen, GError **error)
 {
-	for (size_t i = 0; config->listen[i] && !config_behind_proxy(config); i++) {
+	for (size_t i = 0; config->listen[i] && !config_may_leave(config); i++) {
 		const json_t *item = json_array_get(listen, i);
 		if (!config_listens_locally(config->listen[i]))
 			return schema_fail(error, document, document_line(document, item) ? item : listen, "listen",
-			                   "seen \"%s\", expected a loopback address: plain HTTP leaves the machine only behind trusted_proxies (tls is not built yet)",
+			                   "seen \"%s\", expected a loopback address: plain HTTP leaves the machine only behind trusted_proxies; give tls",
 			                   config->listen[i]);
 	}
 	return true;
@@ -231,7 +236,8 @@ static bool base_url_choose(struct config *config, const struct document *docume
 	const char *given = json_string_at(values, "base_url");
 	if (given) {
 		config->base_url = g_strdup(given);
-		return true;
+		return !config->tls_count || g_ascii_strncasecmp(given, "https:", 6) == 0
+			|| schema_fail(error, document, json_object_get(values, "base_url"), "base_url", "seen \"%s\", expected https://: tls is given", given);
 	}
 	g_autofree char *host = NULL;
 	unsigned port = 0;
@@ -243,8 +249,8 @@ static bool base_url_choose(struct config *config, const struct document *docume
 		                   "absent, expected an address: port 0 of listen names none");
 	if (!host_is_loopback(host))
 		return schema_fail(error, document, json_object_get(document_root(document), "listen"), "base_url",
-		                   "absent, expected the proxy's https:// address: listen is not where people go");
-	config->base_url = g_strdup_printf("http://%s", config->listen[0]);
+		                   "absent, expected the https:// address that people use: listen does not name it");
+	config->base_url = g_strdup_printf("%s://%s", config->tls_count ? "https" : "http", config->listen[0]);
 	return true;
 }
 
@@ -290,6 +296,17 @@ struct fetch_options config_outbound(const struct config *config)
 	                               .timeout_ms = config->outbound.timeout_ms, .ca_file = config->outbound.ca_file, .proxy = config->outbound.proxy };
 }
 
+static void tls_fill(struct config *config, const json_t *tls)
+{
+	config->tls_count = json_array_size(tls);
+	config->tls = g_new0(struct http_certificate, config->tls_count);
+	for (size_t i = 0; i < config->tls_count; i++) {
+		const json_t *pair = json_array_get(tls, i);
+		config->tls[i].certificate = g_strdup(json_string_at(pair, "certificate"));
+		config->tls[i].key = g_strdup(json_string_at(pair, "key"));
+	}
+}
+
 static struct config *config_from(const struct document *document, const char *file, GError **error)
 {
 	g_autoptr(json_t) values = schema_apply(document, document_root(document), config_keys, "", error);
@@ -303,6 +320,7 @@ static struct config *config_from(const struct document *document, const char *f
 	config->store = g_strconcat("sqlite:", path, NULL);
 	config->secret_key_file = path_absolute(document, json_string_at(values, "secret_key_file"));
 	numbers_fill(config, values);
+	tls_fill(config, json_object_get(values, "tls"));
 	const char *metrics = json_string_at(values, "metrics_listen");
 	config->metrics_listen = strcmp(metrics, "none") == 0 ? NULL : g_strdup(metrics);
 	outbound_fill(config, document, json_object_get(values, "outbound"));
@@ -343,6 +361,11 @@ void config_free(struct config *config)
 	g_strfreev(config->listen);
 	g_strfreev(config->trusted_proxies);
 	g_free(config->base_url);
+	for (size_t i = 0; i < config->tls_count; i++) {
+		g_free(config->tls[i].certificate);
+		g_free(config->tls[i].key);
+	}
+	g_free(config->tls);
 	g_free(config->metrics_listen);
 	g_free(config->store);
 	g_free(config->secret_key_file);

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/schema.h"
 #include "crypto/password.h"
+#include "gateway/http/server.h"
 #include "providers/fetch.h"
 #include <stdint.h>
 
@@ -18,6 +19,8 @@ struct config {
 	struct password_cost password_hash;
 	enum log_level log_level;
 	enum log_format log_format;
+	struct http_certificate *tls; /* none: plain HTTP */
+	size_t tls_count;
 	char *metrics_listen;       /* NULL: none */
 	struct { char **allow; int64_t connect_timeout_ms, timeout_ms; char *ca_file, *proxy; } outbound; /* ca_file NULL: the system's; proxy NULL: none */
 };
@@ -31,7 +34,7 @@ struct config *config_load(const char *path, GError **error);
 void config_free(struct config *config);
 /* Whether what comes by this item of `listen` comes from this machine, as far as its text says. */
 bool config_listens_locally(const char *where);
-/* Whether a proxy that has an address is trusted: then plain HTTP may leave the machine. */
-bool config_behind_proxy(const struct config *config);
+/* Whether what it serves may be reached from other machines: by TLS, or in clear where a proxy that has an address is trusted. */
+bool config_may_leave(const struct config *config);
 /* What fetcher_new takes; borrows from the snapshot. */
 struct fetch_options config_outbound(const struct config *config);

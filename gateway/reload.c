@@ -23,6 +23,7 @@ static char *kept_names(const struct config *started, const struct config *fresh
 {
 	const struct { const char *name; bool same; } keys[] = {
 		{ "listen", lists_same(started->listen, fresh->listen) },
+		{ "tls", (started->tls_count > 0) == (fresh->tls_count > 0) }, /* which files, may change */
 		{ "base_url", strcmp(started->base_url, fresh->base_url) == 0 },
 		{ "store", strcmp(started->store, fresh->store) == 0 },
 		{ "secret_key_file", strcmp(started->secret_key_file, fresh->secret_key_file) == 0 },
@@ -47,7 +48,8 @@ static bool take_over(const struct config *fresh, struct http_server *server, GE
 {
 	const struct http_adjustment adjustment = {
 		.trusted_proxies = (const char *const *)fresh->trusted_proxies, .connections = fresh->limits.connections, .per_address = fresh->limits.per_address,
-		.body_bytes = (size_t)fresh->limits.body_bytes };
+		.body_bytes = (size_t)fresh->limits.body_bytes,
+		.certificates = fresh->tls, .certificate_count = fresh->tls_count };
 	if (!http_server_adjust(server, &adjustment, error))
 		return false;
 	log_init(fresh->log_level, fresh->log_format);

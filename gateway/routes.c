@@ -92,6 +92,8 @@ static void run(struct request *request, struct reply *reply, void *context)
 	const struct route *route = call->route;
 	(void)request;
 	call->reply = reply;
+	if (route->style == CALL_PAGE)
+		call_keep_secure(call); /* redirects too */
 	route->handle(call);
 }
 

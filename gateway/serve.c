@@ -143,7 +143,7 @@ static void close_shared(struct service *service)
 static bool sockets_allowed(const struct service *service, const struct config *config, GError **error)
 {
 	for (size_t i = 0; config->listen[i]; i++)
-		if (!config_listens_locally(http_server_address(service->server, i)) && !config_behind_proxy(config))
+		if (!config_listens_locally(http_server_address(service->server, i)) && !config_may_leave(config))
 			return fail(error, ERROR_MALFORMED, "%s is bound to %s: plain HTTP leaves the machine only behind trusted_proxies", config->listen[i],
 			            http_server_address(service->server, i));
 	return true;
@@ -154,7 +154,7 @@ static bool start_server(struct service *service, const struct config *config, G
 	struct http_app app = routes_app(&service->gateway);
 	const struct http_options options = {
 		.listen = (const char *const *)config->listen, .connections = config->limits.connections, .per_address = config->limits.per_address,
-		.trusted_proxies = (const char *const *)config->trusted_proxies,
+		.trusted_proxies = (const char *const *)config->trusted_proxies, .certificates = config->tls, .certificate_count = config->tls_count,
 		.header_bytes = (size_t)config->limits.header_bytes, .body_bytes = (size_t)config->limits.body_bytes,
 		.worker_threads = config->workers.threads, .head_ms = 10000, .body_ms = 30000, .handle_ms = 15000, .idle_ms = 60000, .queue_ms = 100 };
 	service->server = http_server_start(&options, &app, error);

@@ -48,6 +48,8 @@ void call_fail_page(struct call *call, enum error_code code, const char *descrip
 /* Logs a GError to the process log and answers with its code; frees the error. */
 void call_fail_error(struct call *call, GError *error);
 
+/* RFC 6797, where the address is https: whoever came by it once comes by nothing less. Pages say it by themselves. */
+void call_keep_secure(struct call *call);
 /* Sends a page (takes `html`); `form_action` as page_security_policy's. */
 void call_page(struct call *call, unsigned status, char *html, const char *form_action);
 struct page_frame call_frame(struct call *call);

@@ -151,6 +151,7 @@ void peer_close(struct peer *peer)
 	bool awaited = release(peers, peer->address_key);
 	pthread_mutex_unlock(&peers->lock);
 	request_reset(&peer->request);
+	certificates_release(peer->certificates);
 	g_free(peer);
 	if (awaited)
 		acceptor_wake(server->acceptor);

@@ -93,6 +93,7 @@ struct peer {
 	uint64_t address_key;        /* 0: a unix socket, which is not counted by address */
 	union { struct sockaddr any; struct sockaddr_in v4; struct sockaddr_in6 v6; } address;
 	char address_text[INET6_ADDRSTRLEN]; /* the peer's own; made when first asked for */
+	struct certificates *certificates; /* held from its handshake on; NULL: none yet, or plain HTTP */
 	struct request request;
 };
 
@@ -110,6 +111,7 @@ struct listener {
 	int fd;                      /* -1 once closed */
 	char *address;
 	char *unix_path;             /* removed at the end */
+	bool local;                  /* a unix socket, ours or inherited */
 };
 
 struct http_server {
@@ -121,6 +123,8 @@ struct http_server {
 	struct peers *peers;
 	_Atomic(struct proxies *) proxies;
 	_Atomic size_t body_bytes;   /* limits.body as it is now */
+	pthread_mutex_t certificates_lock;
+	struct certificates *certificates; /* NULL: plain HTTP */
 	struct acceptor *acceptor;
 	struct counters *counters;
 	size_t counters_size;
@@ -146,6 +150,17 @@ static inline void count(_Atomic uint64_t *counter)
 bool listener_open(struct listener *listener, const char *where, GError **error);
 /* New clients are refused from here on. */
 void listener_close(struct listener *listener);
+
+/* certificates.c */
+extern const char certificates_priorities[];
+/* A gnutls_certificate_retrieve_function2. */
+void *certificates_chooser(void);
+/* NULL with *error, which names the file. */
+struct certificates *certificates_read(const struct http_certificate *files, size_t count, GError **error);
+/* Takes `fresh` over. Who is connected keeps the old ones until he leaves. */
+void certificates_replace(struct http_server *server, struct certificates *fresh);
+/* Takes NULL. */
+void certificates_release(struct certificates *certificates);
 
 /* accept.c */
 size_t acceptor_loops(const struct http_options *options);

@@ -38,7 +38,8 @@ static bool name_socket(struct listener *listener, const char *where, GError **e
 	char host[NI_MAXHOST], port[NI_MAXSERV];
 	if (getsockname(listener->fd, (struct sockaddr *)&address, &length) < 0)
 		return fail_errno(error, where, "getsockname");
-	if (address.ss_family == AF_UNIX) {
+	listener->local = address.ss_family == AF_UNIX;
+	if (listener->local) {
 		listener->address = g_strdup(where);
 		return true;
 	}

@@ -89,6 +89,8 @@ static void server_free(struct http_server *server)
 		g_free(server->listeners[i].address);
 	}
 	g_free(server->listeners);
+	certificates_release(server->certificates);
+	pthread_mutex_destroy(&server->certificates_lock);
 	figures_free(server);
 	free(server->counters);
 	g_free(server);
@@ -109,6 +111,9 @@ static bool server_run(struct http_server *server, GError **error)
 	if (!proxies_read(server->options.trusted_proxies, &proxies, error))
 		return false;
 	server->proxies = proxies;
+	const struct http_options *options = &server->options;
+	if (options->certificate_count && !(server->certificates = certificates_read(options->certificates, options->certificate_count, error)))
+		return false;
 	return listeners_open(server, error) &&
 	       (server->workers = workers_start(server, error)) && (server->acceptor = acceptor_new(server, error)) &&
 	       acceptor_start(server->acceptor, error);
@@ -135,15 +140,17 @@ struct http_server *http_server_start(const struct http_options *options, const 
 	for (size_t i = 0; i < server->listener_count; i++)
 		server->listeners[i].fd = -1;
 	/* libmicrohttpd's threads, and those of ours that shed: the workers, the queue's clock and the one that stops the server. */
-	server->counters_size = acceptor_loops(&server->options) + server->options.worker_threads + 2;
+	server->counters_size = 2 * acceptor_loops(&server->options) + server->options.worker_threads + 2;
 	server->counters = counters_new(server->counters_size);
 	if (!guard_knows_library())
 		log_line(LOG_LEVEL_WARNING, "http.library", "version", MHD_get_version(), "detail",
 			"not the libmicrohttpd this was measured with: bare LF, folded headers and NUL are left to its own checks", NULL);
+	pthread_mutex_init(&server->certificates_lock, NULL);
 	server->body_bytes = server->options.body_bytes;
 	server->peers = peers_new(server);
 	bool started = server_run(server, error);
 	server->options.listen = server->options.trusted_proxies = NULL; /* borrowed for the start only */
+	server->options.certificates = NULL;
 	if (started)
 		return server;
 	server_free(server);
@@ -163,8 +170,16 @@ unsigned http_server_room(const struct http_server *server)
 bool http_server_adjust(struct http_server *server, const struct http_adjustment *adjustment, GError **error)
 {
 	struct proxies *proxies;
-	if (!proxies_read(adjustment->trusted_proxies, &proxies, error))
+	struct certificates *certificates = NULL;
+	bool renews = server->certificates && adjustment->certificate_count;
+	if (renews && !(certificates = certificates_read(adjustment->certificates, adjustment->certificate_count, error)))
 		return false;
+	if (!proxies_read(adjustment->trusted_proxies, &proxies, error)) {
+		certificates_release(certificates);
+		return false;
+	}
+	if (renews)
+		certificates_replace(server, certificates);
 	proxies_replace(&server->proxies, proxies);
 	atomic_store(&server->body_bytes, adjustment->body_bytes);
 	peers_bound(server->peers, MIN(adjustment->connections, http_server_room(server)), adjustment->per_address);

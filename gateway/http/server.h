@@ -35,11 +35,19 @@ struct http_app {
 	void (*release)(void *data, void *context);
 };
 
+/* PEM files: a chain, its own certificate first, and its key. */
+struct http_certificate {
+	char *certificate, *key;
+};
+
 struct http_options {
 	const char *const *listen;   /* "127.0.0.1:8080", "[::1]:8080", port 0 picks one; "unix:/path"; "fd:3"; NULL-closed */
 	/* Whose X-Forwarded-For or Forwarded is believed: networks ("127.0.0.1/32", "::1/128"), or "unix" for whoever comes by a unix socket;
 	 * NULL-closed; NULL: nobody's. */
 	const char *const *trusted_proxies;
+	/* What TCP sockets speak TLS with, chosen by the name that a client asks for, else the first; none: they speak plain HTTP. Unix sockets always do. */
+	const struct http_certificate *certificates;
+	size_t certificate_count;
 	unsigned connections, per_address; /* 960, 240; a trusted proxy counts in the first only */
 	size_t header_bytes, body_bytes;
 	unsigned worker_threads;     /* 32 */
@@ -70,11 +78,15 @@ const char *http_server_address(const struct http_server *server, size_t index);
 /* What may change while it runs. Requests under way go on by what they began with; nobody who is connected is sent away. */
 struct http_adjustment {
 	const char *const *trusted_proxies;
+	const struct http_certificate *certificates; /* read anew; none, or a server that began without: what it has stays */
+	size_t certificate_count;
 	unsigned connections, per_address; /* connections: at most http_server_room */
 	size_t body_bytes;
 };
 /* By one thread at a time. False with *error, and nothing changed. */
 bool http_server_adjust(struct http_server *server, const struct http_adjustment *adjustment, GError **error);
+/* Reads them as a start would. */
+bool http_certificates_check(const struct http_certificate *files, size_t count, GError **error);
 /* How many connections its loops can hold. */
 unsigned http_server_room(const struct http_server *server);
 /* `route` up to and with the app's `routes`. */

@@ -7,6 +7,7 @@ from lib import house
 
 OWNERS = {
 	'microhttpd.h': ['gateway/http/*'],
+	'gnutls/*': ['gateway/http/certificates.c'],
 	'argon2.h': ['crypto/password*.c'],
 	'crypt.h': ['crypto/password*.c'],
 	'openssl/*': ['crypto/*', 'providers/verifier/token_signature.c'],  # there: Ed25519, which cjose does not know

@@ -83,7 +83,7 @@ export class Gateway {
 		return gateway
 	}
 
-	get base() { return `http://127.0.0.1:${this.port}` }
+	get base() { return `${this.config.tls?.length ? 'https' : 'http'}://127.0.0.1:${this.port}` }
 	get pid() { return this.#child.pid }
 	/** Everything the running program has printed: its process log. */
 	get processLog() { return this.#text }
