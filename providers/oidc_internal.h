@@ -165,6 +165,6 @@ void oidc_probe(void *state, const struct form *input, struct checks *checks, in
 bool oidc_refuse(struct provider_answer *answer, enum verdict verdict, enum reason reason);
 
 #define OIDC_DRIVER(vendor_name) \
-	.capabilities = CAPABILITY_REDIRECTS | CAPABILITY_POSTS | CAPABILITY_REFRESHES | CAPABILITY_LOGS_OUT | CAPABILITY_PROBES | CAPABILITY_MAY_BLOCK, \
+	.capabilities = CAPABILITY_REDIRECTS | CAPABILITY_POSTS | CAPABILITY_REFRESHES | CAPABILITY_REFRESH_BY_KEEP | CAPABILITY_LOGS_OUT | CAPABILITY_PROBES | CAPABILITY_MAY_BLOCK, \
 	.open = vendor_name##_open, .close = oidc_close, .begin = oidc_begin, .complete = oidc_complete, .refresh = oidc_refresh, .logout = oidc_logout, \
 	.logout_notice = oidc_logout_notice, .probe = oidc_probe

@@ -101,7 +101,7 @@ json_t *account_recheck(struct command *command, const struct tenant *tenant, co
 {
 	struct recheck recheck = { .account = account, .asked = g_array_new(FALSE, FALSE, sizeof(struct asked)) };
 	const struct provider_place *ways = command_ways(command, error);
-	struct sources *sources = ways ? sources_new(command->store, ways) : NULL;
+	struct sources *sources = ways ? sources_new(command->store, ways, 1) : NULL;
 	g_autoptr(source_list_t) list = sources ? sources_of(sources, tenant, error) : NULL;
 	g_autoptr(json_t) rows = NULL;
 	bool done = false;

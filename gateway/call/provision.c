@@ -85,8 +85,13 @@ enum found provision_ask(struct store *store, const struct tenant *tenant, const
 	bool by_keep = source->driver->capabilities & CAPABILITY_REFRESH_BY_KEEP;
 	struct unit *unit = by_keep ? store_reader(store, error) : NULL;
 	enum found found = !by_keep ? FOUND : unit ? link_keep_find(unit, tenant->id, source->name, link->subject, &keep, error) : BROKEN;
-	if (found == FOUND)
+	if (found == FOUND && !slots_take(source->slots, deadline_ms)) {
+		answer->verdict = VERDICT_UNAVAILABLE;
+		answer->reason = REASON_PROVIDER_UNAVAILABLE;
+	} else if (found == FOUND) {
 		source->driver->refresh(source->state, link->subject, keep, now_ms, deadline_ms, answer);
+		slots_give_back(source->slots);
+	}
 	return found;
 }
 

@@ -11,6 +11,7 @@
 struct sources {
 	struct store *store;
 	struct provider_place place; /* the ways out that all of them share */
+	unsigned slots;              /* of each */
 	pthread_mutex_t lock;
 	GHashTable *lists;     /* tenant -> struct source_list, one reference each */
 	uint64_t generation;   /* of drops: a load that began before a drop is not kept */
@@ -20,6 +21,7 @@ static void source_clear(struct source *source)
 {
 	if (source->state)
 		source->driver->close(source->state);
+	slots_free(source->slots);
 	g_free(source->name);
 	g_free(source->display_name);
 	g_strfreev(source->domains);
@@ -44,11 +46,12 @@ static void drop_list(gpointer data)
 	source_list_unref(data);
 }
 
-struct sources *sources_new(struct store *store, const struct provider_place *ways)
+struct sources *sources_new(struct store *store, const struct provider_place *ways, unsigned slots)
 {
 	struct sources *sources = g_new0(struct sources, 1);
 	sources->store = store;
 	sources->place = *ways;
+	sources->slots = slots;
 	pthread_mutex_init(&sources->lock, NULL);
 	sources->lists = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, drop_list);
 	return sources;
@@ -98,29 +101,30 @@ static enum provisioning provisioning_of(const json_t *settings)
 	return g_strcmp0(text, "existing") == 0 ? PROVISIONING_EXISTING : g_strcmp0(text, "link") == 0 ? PROVISIONING_LINK : PROVISIONING_CREATE;
 }
 
+struct loading {
+	struct provider_place place;
+	unsigned slots;
+	GArray *sources;
+	bool has_local;
+};
+
 /* Fills a source; false when there is no such driver or it does not open. */
-static bool source_open(struct source *source, const struct provider_place *place, const char *type, json_t *settings)
+static bool source_open(struct source *source, const struct loading *loading, const char *type, json_t *settings)
 {
 	g_autoptr(GError) error = NULL;
-	const char *name = place->name;
+	const char *name = loading->place.name;
 	const char *display = json_string_at(settings, "display_name");
 	*source = (struct source){ .driver = provider_driver_named(type), .name = g_strdup(name), .display_name = g_strdup(display ? display : name),
-		.settings = json_incref(settings), .domains = lower_strings(json_object_get(settings, "domains")), .provisioning = provisioning_of(settings),
+		.slots = slots_new(loading->slots), .settings = json_incref(settings), .domains = lower_strings(json_object_get(settings, "domains")), .provisioning = provisioning_of(settings),
 		.update_always = g_strcmp0(json_string_at(settings, "update"), "first") != 0,
 		.trust_mfa = g_strcmp0(json_string_at(settings, "upstream_mfa"), "trust") == 0,
 		.link_by_verified_email = json_is_true(json_object_get(settings, "link_by_verified_email")) };
-	if (source->driver && source->driver->open(place, source->settings, &source->state, &error))
+	if (source->driver && source->driver->open(&loading->place, source->settings, &source->state, &error))
 		return true;
 	log_line(LOG_LEVEL_ERROR, "provider.unusable", "provider", name, "type", type, "error", error ? error->message : "no such driver", NULL);
 	source_clear(source);
 	return false;
 }
-
-struct loading {
-	struct provider_place place;
-	GArray *sources;
-	bool has_local;
-};
 
 static bool load_one(const struct provider_record *record, void *data)
 {
@@ -128,7 +132,7 @@ static bool load_one(const struct provider_record *record, void *data)
 	struct source source;
 	loading->has_local = loading->has_local || strcmp(record->type, LOCAL) == 0;
 	loading->place.name = record->name;
-	if (record->enabled && source_open(&source, &loading->place, record->type, record->settings))
+	if (record->enabled && source_open(&source, loading, record->type, record->settings))
 		g_array_append_val(loading->sources, source);
 	return true;
 }
@@ -139,14 +143,14 @@ static void add_local(struct loading *loading, const struct tenant *tenant)
 	struct source source;
 	g_autoptr(json_t) settings = json_object();
 	loading->place.name = LOCAL;
-	if (!loading->has_local && tenant->policy.password.local && source_open(&source, &loading->place, LOCAL, settings))
+	if (!loading->has_local && tenant->policy.password.local && source_open(&source, loading, LOCAL, settings))
 		g_array_prepend_val(loading->sources, source);
 }
 
 static struct source_list *load(struct sources *sources, const struct tenant *tenant, GError **error)
 {
 	struct unit *unit = store_reader(sources->store, error);
-	struct loading loading = { .place = sources->place, .sources = g_array_new(FALSE, FALSE, sizeof(struct source)) };
+	struct loading loading = { .place = sources->place, .slots = sources->slots, .sources = g_array_new(FALSE, FALSE, sizeof(struct source)) };
 	struct source_list *list = NULL;
 	loading.place.tenant = tenant->id;
 	bool read = unit && provider_list(unit, tenant->id, load_one, &loading, error);

@@ -1,6 +1,7 @@
 /* A tenant's identity sources, opened: its own accounts and its enabled providers, in the declared order. Opening costs no network; what a driver keeps
  * (handles, breakers) lives as long as the provider is not changed. Lists are immutable and shared by reference. */
 #pragma once
+#include "gateway/call/slots.h"
 #include "gateway/store/store.h"
 #include "policies/account.h"
 #include "providers/provider.h"
@@ -9,6 +10,7 @@ struct source {
 	const struct provider_driver *driver;
 	char *name, *display_name;
 	void *state;               /* the driver's */
+	struct slots *slots;       /* take one before calling a driver that the browser is sent away by (slots.h) */
 	json_t *settings;
 	char **domains;            /* lower case, NULL-closed */
 	enum provisioning provisioning;
@@ -22,8 +24,8 @@ struct source_list {
 
 struct sources;
 
-/* `ways`: fetcher, documents and verifier, which outlive the table; the rest of it is not looked at. */
-struct sources *sources_new(struct store *store, const struct provider_place *ways);
+/* `ways`: fetcher, documents and verifier, which outlive the table; the rest of it is not looked at. `slots`: how many may be at one provider at once. */
+struct sources *sources_new(struct store *store, const struct provider_place *ways, unsigned slots);
 void sources_free(struct sources *sources);
 /* For cache_subscribe: `data` is the table. */
 void sources_changed(const struct change *change, void *data);

@@ -107,6 +107,16 @@ static const struct source *find_source(struct call *call, struct source_list **
 	return goes_away(source) ? source : NULL;
 }
 
+/* A provider that keeps many waiting is treated as one that does not answer: the workers are everybody's. */
+static bool enter(struct call *call, const struct source *source, struct provider_answer *answer)
+{
+	if (call_check(call, "provider slots", "all taken", "one free", slots_take(source->slots, request_deadline_ms(call->request))))
+		return true;
+	answer->verdict = VERDICT_UNAVAILABLE;
+	answer->reason = REASON_PROVIDER_UNAVAILABLE;
+	return false;
+}
+
 /* --- how it ended, on the sign-in page --- */
 
 static const struct { enum reason reason; const char *problem; } problems[] = {
@@ -214,7 +224,10 @@ static void begin(struct login *login, const struct source *source)
 	json_integer_at(login->flow.request, "max_age", &input.max_age_s);
 	call_check(call, "source", source->name, NULL, true);
 	input.checks = call->checks;
-	source->driver->begin(source->state, &input, &answer);
+	if (enter(call, source, &answer)) {
+		source->driver->begin(source->state, &input, &answer);
+		slots_give_back(source->slots);
+	}
 	if (answer.verdict == VERDICT_MORE && answer.step.kind == STEP_REDIRECT)
 		depart(login, source, &answer);
 	else
@@ -309,9 +322,12 @@ void upstream_complete(struct call *call, const struct source *source, const str
 	g_autoptr(secret_t) keep = kept_bytes(kept);
 	g_autofree char *callback_url = upstream_callback_url(call, source);
 	call_check(call, "source", source->name, NULL, true);
-	source->driver->complete(source->state, &(struct provider_complete){ .sealed = keep ? secret_bytes(keep) : NULL,
-		.sealed_length = keep ? secret_length(keep) : 0, .callback_url = callback_url, .reply = reply, .now_ms = request_time_ms(call->request),
-		.deadline_ms = request_deadline_ms(call->request), .checks = call->checks }, &answer);
+	if (enter(call, source, &answer)) {
+		source->driver->complete(source->state, &(struct provider_complete){ .sealed = keep ? secret_bytes(keep) : NULL,
+			.sealed_length = keep ? secret_length(keep) : 0, .callback_url = callback_url, .reply = reply, .now_ms = request_time_ms(call->request),
+			.deadline_ms = request_deadline_ms(call->request), .checks = call->checks }, &answer);
+		slots_give_back(source->slots);
+	}
 	settle(&login, &(struct attempt){ .event = EVENT_LOGIN, .source = source, .throttled = REASON_OK }, &answer);
 	provider_answer_clear(&answer);
 	call->facts = (struct audit_facts){ 0 };

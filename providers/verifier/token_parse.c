@@ -58,7 +58,7 @@ static json_t *object_read(struct part part, size_t max_bytes)
 	const size_t capacity = part.length / 4 * 3 + 3;
 	size_t size = 0;
 	g_autofree uint8_t *bytes = g_malloc(capacity);
-	if (!base64url_decode(part.at, part.length, bytes, capacity, &size) || size > max_bytes)
+	if (!base64url_decode(part.at, part.length, bytes, capacity, &size))
 		return NULL;
 	g_autoptr(json_t) value = json_parse((const char *)bytes, size, max_bytes, NULL);
 	return json_is_object(value) ? g_steal_pointer(&value) : NULL;
@@ -99,7 +99,7 @@ static const char *token_fault(const char *text, size_t length, struct token *to
 	*ret_reason = REASON_TOKEN_MALFORMED;
 	if (length > TOKEN_BYTES_MAX)
 		return "longer than 64 KiB";
-	if (memchr(text, '\0', length) || !parts_split(text, length, parts))
+	if (!parts_split(text, length, parts))
 		return "not three parts";
 	token->text = g_strndup(text, length);
 	token->length = length;

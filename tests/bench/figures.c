@@ -21,6 +21,8 @@ struct row rows[FIGURES] = {
 		.multiple = true, .target = 0.8 },
 	[LDAP_COST] = { .key = "ldap_sign_in_cost", .what = "  its cost here, where the directory hashes nothing", .unit = "us",
 		.bound_name = "us: 3 hello + 3 rows + libldap" },
+	[VERIFIER_TRIP] = { .key = "verifier_round_trip", .what = "the verifier asked for nothing, there and back", .unit = "us", .direction = AT_MOST, .target = 100 },
+	[VERIFIER_TOKEN] = { .key = "verifier_token", .what = "  an upstream ID token (RS256) judged there", .unit = "us" },
 	[FLOOD_P99] = { .key = "introspection_p99_under_flood", .what = "introspection p99, sign-ins at 10 x capacity",
 		.unit = "ms", .bound_name = "ms: idle", .multiple = true, .direction = AT_MOST,
 		.target = 5 },

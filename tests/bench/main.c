@@ -7,6 +7,7 @@
 #include "directory.h"
 #include "figures.h"
 #include "scripts.h"
+#include "verifier.h"
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -419,6 +420,13 @@ static bool wants(const struct bench *bench, const char *part)
 	return !bench->only || !strcmp(bench->only, part);
 }
 
+static void verifier_round(const struct bench *bench)
+{
+	const struct verifier_times times = verifier_measure(bench->gateway.program, bench->plan.measure_ms);
+	row_add(&rows[VERIFIER_TRIP], times.empty_us, 0);
+	row_add(&rows[VERIFIER_TOKEN], times.token_us, 0);
+}
+
 static void run_rest(struct bench *bench, const char *where)
 {
 	for (unsigned i = 0; (wants(bench, "sign_in") || wants(bench, "flood")) && i < bench->plan.sign_in_rounds; i++)
@@ -427,6 +435,8 @@ static void run_rest(struct bench *bench, const char *where)
 		row_add(&rows[RESIDENT_BLOCKS], resident_mb(bench), 0);
 	if (wants(bench, "flood"))
 		flood(bench);
+	for (unsigned i = 0; wants(bench, "verifier") && i < bench->plan.rounds; i++)
+		verifier_round(bench);
 	if (wants(bench, "ldap_sign_in") && directory_installed())
 		ldap_sign_in(bench, where);
 }
@@ -448,7 +458,7 @@ int main(int argc, char **argv)
 	const GOptionEntry entries[] = {
 		{ "quick", 'q', 0, G_OPTION_ARG_NONE, &is_quick, "About twenty seconds instead of about three minutes", NULL },
 		{ "json", 0, 0, G_OPTION_ARG_NONE, &json, "Print an array of objects", NULL },
-		{ "only", 0, 0, G_OPTION_ARG_STRING, &only, "One figure and the ceilings (a name of --json; sign_in, ldap_sign_in, flood, memory)", "NAME" },
+		{ "only", 0, 0, G_OPTION_ARG_STRING, &only, "One figure and the ceilings (a name of --json; sign_in, ldap_sign_in, verifier, flood, memory)", "NAME" },
 		{ "rounds", 0, 0, G_OPTION_ARG_INT, &rounds, "How often everything is measured", "N" },
 		{ "measure", 0, 0, G_OPTION_ARG_INT, &measure_ms, "How long each time", "MS" },
 		{ "gateway", 0, 0, G_OPTION_ARG_FILENAME, &program, "The program under test", "FILE" },

@@ -21,7 +21,7 @@ static int fixture_setup(void **state)
 
 	bench_setup(&bench);
 	fixture->bench = bench;
-	fixture->sources = sources_new(fixture->bench->store, &(struct provider_place){ 0 });
+	fixture->sources = sources_new(fixture->bench->store, &(struct provider_place){ 0 }, 2);
 	cache_subscribe(fixture->bench->cache, sources_changed, fixture->sources);
 	bench_refresh(fixture->bench);
 	*state = fixture;

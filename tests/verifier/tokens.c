@@ -192,6 +192,7 @@ static void one_fault_is_one_reason(void **state)
 		{ "{\"x5c\":[]}", "{}", REASON_TOKEN_TYPE },
 		{ "{\"jwk\":{}}", "{}", REASON_TOKEN_TYPE },
 		{ "{\"zip\":\"DEF\"}", "{}", REASON_TOKEN_TYPE },
+		{ "{\"enc\":\"A128GCM\"}", "{}", REASON_TOKEN_TYPE },
 	};
 	(void)state;
 	assert_faults(&id_request, faults, G_N_ELEMENTS(faults));
@@ -243,8 +244,12 @@ static void forms_that_are_not_strict(void **state)
 	}
 	g_autofree char *deep = g_strnfill(40, '['), *nested = g_strdup_printf("{\"a\":%s", deep), *token = mint("p256", "ES256", HEADER, nested);
 	assert_int_equal(judged(&id_request, token, NULL), REASON_TOKEN_MALFORMED);
-	g_autofree char *filling = g_strnfill(200 * 1024, 'a'), *patch = g_strdup_printf("{\"a\":\"%s\"}", filling);
-	assert_int_equal(judged_patched(&id_request, "{}", patch), REASON_TOKEN_MALFORMED);
+	/* 200 KB, and what is over 64 KiB only by its base64. */
+	static const size_t sizes[] = { 200 * 1024, 50 * 1024 };
+	for (size_t i = 0; i < G_N_ELEMENTS(sizes); i++) {
+		g_autofree char *filling = g_strnfill(sizes[i], 'a'), *patch = g_strdup_printf("{\"a\":\"%s\"}", filling);
+		assert_int_equal(judged_patched(&id_request, "{}", patch), REASON_TOKEN_MALFORMED);
+	}
 }
 
 /* The library below reads past the end of a public key where HMAC meets one: under the sanitizer this would be seen. */
@@ -429,7 +434,8 @@ static void keys_that_may_not_verify(void **state)
 		{ "rsa1024", "RS256", "{}" }, { "p256", "ES256", "{\"use\":\"enc\"}" }, { "p256", "ES256", "{\"key_ops\":[\"encrypt\"]}" },
 		{ "p256", "ES256", "{\"key_ops\":\"verify\"}" }, { "p256", "ES256", "{\"alg\":\"ES384\"}" }, { "p256", "ES256", "{\"alg\":\"HS256\"}" },
 		{ "rsa", "RS256", "{\"alg\":\"PS256\"}" }, { "p256", "ES256", "{\"crv\":\"P-384\"}" }, { "p256", "ES256", "{\"kty\":\"RSA\"}" },
-		{ "p256", "ES256", "{\"d\":\"AAAA\"}" }, { "rsa", "RS256", "{\"e\":\"Ag\"}" }, { "rsa", "RS256", "{\"e\":\"AAEAAQ\"}" }, { "rsa", "RS256", "{\"e\":null}" },
+		{ "p256", "ES256", "{\"d\":\"AAAA\"}" }, { "p256", "ES256", "{\"k\":\"AAAA\"}" },
+		{ "rsa", "RS256", "{\"e\":\"AQA\"}" }, { "rsa", "RS256", "{\"e\":\"Ag\"}" }, { "rsa", "RS256", "{\"e\":\"AAEAAQ\"}" }, { "rsa", "RS256", "{\"e\":null}" },
 		{ "rsa", "RS256", "{\"e\":\"AQ\"}" }, { "p256", "ES256", "{\"x\":\"AAAA\"}" }, { "p256", "ES256", "{\"kid\":7}" }, { "ed25519", "EdDSA", "{\"crv\":\"X25519\"}" },
 		{ "ed25519", "EdDSA", "{\"x\":\"\"}" },
 	};
@@ -454,6 +460,27 @@ static void keys_that_may_not_verify(void **state)
 	request.keys = keys;
 	request.keys_length = strlen(keys);
 	assert_int_equal(judged(&request, token, NULL), REASON_TOKEN_SIGNATURE);
+}
+
+/* One kid for many keys: four are tried, so that nobody's document makes a token dear. */
+static void many_keys_of_one_kid(void **state)
+{
+	g_autofree char *token = mint("p256", "ES256", HEADER, ID_TOKEN);
+	(void)state;
+	for (int others = 3; others <= 64; others = others == 3 ? 4 : others * 16) {
+		g_autoptr(json_t) list = json_array(), document = json_pack("{s:O}", "keys", list);
+		for (int i = 0; i < others; i++) {
+			json_t *other = mint_jwk("p256-b");
+			json_object_set_new(other, "kid", json_string("p256"));
+			json_array_append_new(list, other);
+		}
+		json_array_append_new(list, mint_jwk("p256"));
+		g_autofree char *keys = json_text(document);
+		struct token_check_request request = id_request;
+		request.keys = keys;
+		request.keys_length = strlen(keys);
+		assert_int_equal(judged(&request, token, NULL), others == 3 ? REASON_OK : others == 4 ? REASON_TOKEN_SIGNATURE : REASON_TOKEN_KEY_UNKNOWN);
+	}
 }
 
 static void documents_that_are_no_keys(void **state)
@@ -493,6 +520,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(logout_tokens),
 	cmocka_unit_test(userinfo_answers),
 	cmocka_unit_test(keys_that_may_not_verify),
+	cmocka_unit_test(many_keys_of_one_kid),
 	cmocka_unit_test(documents_that_are_no_keys),
 };
 

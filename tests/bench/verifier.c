@@ -1,0 +1,55 @@
+/* The verifier's children, of the program under test, asked from here as the gateway asks them, one question after another. */
+#include "verifier.h"
+#include "base/clock.h"
+#include "providers/verifier/token_check.h"
+#include "lab.h"
+#include "tests/verifier/minting.h"
+#include <string.h>
+
+#define DEADLINE_MS 10000
+
+static void ask_empty(struct verifier *verifier)
+{
+	g_auto(keys_check_answer_t) answer = { 0 };
+	if (keys_check(verifier, "{}", 2, TOKEN_ALGORITHMS_ALL, clock_monotonic_ms() + DEADLINE_MS, &answer) != VERIFIER_ANSWERED)
+		g_error("the verifier does not answer");
+}
+
+static void ask_token(struct verifier *verifier)
+{
+	static const char *const issuers[] = { "https://op.example", NULL };
+	static char *keys, *token;
+	if (!token) {
+		keys = mint_jwks("rsa", NULL);
+		token = mint("rsa", "RS256", "{\"alg\":\"RS256\",\"kid\":\"rsa\"}", "{\"iss\":\"https://op.example\",\"aud\":\"me\",\"sub\":\"alice\",\"exp\":1800000300,\"iat\":1799999990,"
+			"\"nonce\":\"n\",\"email\":\"alice@op.example\",\"email_verified\":true,\"name\":\"Alice Martin\",\"groups\":[\"staff\",\"wiki\"]}");
+	}
+	const struct token_check_request request = {
+		.profile = TOKEN_ID, .token = token, .token_length = strlen(token), .keys = keys, .keys_length = strlen(keys), .issuers = issuers, .client_id = "me",
+		.nonce = "n", .algorithms = TOKEN_ALGORITHMS_ALL, .max_age_s = -1, .clock_skew_s = 60, .now_s = 1800000000,
+	};
+	g_auto(token_check_answer_t) answer = { 0 };
+	if (token_check(verifier, &request, clock_monotonic_ms() + DEADLINE_MS, &answer) != VERIFIER_ANSWERED || !answer.valid)
+		g_error("the verifier does not take a good token");
+}
+
+static double each_us(struct verifier *verifier, void (*ask)(struct verifier *verifier), int64_t measure_ms)
+{
+	const int64_t start_ns = now_ns();
+	uint64_t asked = 0;
+	ask(verifier);
+	while (now_ns() - start_ns < measure_ms * 1000000) {
+		ask(verifier);
+		asked++;
+	}
+	return (double)(now_ns() - start_ns) / 1000 / (double)MAX(asked, 1);
+}
+
+struct verifier_times verifier_measure(const char *program, int64_t measure_ms)
+{
+	struct verifier_times times = { 0 };
+	g_autoptr(verifier_t) verifier = verifier_new(&(struct verifier_options){ .program = program }, NULL);
+	times.empty_us = each_us(verifier, ask_empty, measure_ms);
+	times.token_us = each_us(verifier, ask_token, measure_ms);
+	return times;
+}
