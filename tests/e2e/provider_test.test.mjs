@@ -1,6 +1,8 @@
 // `passerelle provider test` of OpenID providers, against the certified one of lib/upstream.mjs: a good one passes every step, and whatever is broken is said at its own
 // step, with what to change on which side. Nobody signs in, and no secret is told.
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { after, afterEach, before, describe, test } from 'node:test'
 import { calculateJwkThumbprint } from 'jose'
 import { Gateway, freePort } from './lib/gateway.mjs'
@@ -8,6 +10,7 @@ import { newKey } from './lib/jws.mjs'
 import { declare, tenant } from './lib/scene.mjs'
 import { CLIENT_SECRET, Upstream } from './lib/upstream.mjs'
 
+const PAGE = readFileSync(new URL('../../docs/providers-openid.md', import.meta.url), 'utf8')
 const WRONG_SECRET = 'not-the-upstream-secret-canary-0123456789abcdef'
 const upstreams = {}, key = newKey('RS256')
 let gateway
@@ -183,4 +186,27 @@ test('a provider that is not there, or switched off: exit 1, and off may be test
 	assert.equal((await run('missing')).status, 1)
 	await gateway.cli('provider', 'disable', 'plain', '--tenant', 'acme')
 	assert.equal((await run('plain')).status, 0)
+})
+
+describe('docs/providers-openid.md', () => {
+	test('what it tells to write is taken as it stands', async () => {
+		const blocks = [...PAGE.matchAll(/^```yaml\n(.*?)^```$/gms)].map(([, text]) => text)
+		const [first, ...more] = blocks.filter((one) => !one.startsWith('    ')), certified = blocks.find((one) => one.startsWith('    '))
+		const microsoft = more.find((one) => one.includes('name: microsoft')).replace('name: microsoft', 'name: certified').replace(/^ +client_secret:.*\n/m, '')
+		const folder = gateway.path('page'), at = (name) => `${folder}/${name}`
+		mkdirSync(folder)
+		for (const [, name] of PAGE.matchAll(/file:([a-z0-9]+\.secret)/g)) writeFileSync(at(name), 'a-secret-of-the-page')
+		execFileSync('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=ours', '-keyout', at('entra.key'), '-out', at('entra.crt')], { stdio: 'ignore' })
+		writeFileSync(at('page.yaml'), [first.replace('name: acme', 'name: page'), ...more, microsoft, certified].join(''))
+		await gateway.cli('apply', '-f', at('page.yaml'))
+		const names = (await gateway.cliJson('provider', 'list', '--tenant', 'page')).map((one) => one.name)
+		assert.deepEqual(names, ['google', 'microsoft', 'partners', 'linkedin', 'okta', 'onelogin', 'keycloak', 'gitlab', 'auth0', 'partner', 'certified'])
+	})
+
+	test('it names every key', () => {
+		const explained = ['oidc_internal.h', 'oidc.c', 'oidc_google.c', 'oidc_azure.c'].map((name) => readFileSync(new URL(`../../providers/${name}`, import.meta.url), 'utf8'))
+		const keys = explained.flatMap((text) => [...text.matchAll(/\{ ?\.name = "([a-z_]+)", \.type = KEY_/g)].map(([, name]) => name))
+		assert.ok(keys.length > 15, String(keys))
+		for (const one of keys) assert.ok(PAGE.includes(`\`${one}\``), one)
+	})
 })
