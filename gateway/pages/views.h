@@ -24,6 +24,11 @@ struct view_signed_out {
 };
 void template_signed_out(struct rendering *out, const struct view_signed_out *facts);
 
+struct view_trial_end {
+	struct page_frame frame;
+};
+void template_trial_end(struct rendering *out, const struct view_trial_end *facts);
+
 struct view_error {
 	struct page_frame frame;
 	const char *title, *text, *advice; /* messages */
