@@ -179,7 +179,7 @@ static bool test_run(struct command *command, GError **error)
 	bool with_password = command_option(command, "password-stdin"), interactive = command_option(command, "interactive");
 	if (with_password && !login)
 		return command_misused(command, error, "--password-stdin needs --login: whose password is it?");
-	if (!provider_choose(command, &act, error))
+	if (!provider_choose(command, &act, error) || (interactive && !provider_trial_fits(command, &act.record, error)))
 		return false;
 	g_autoptr(secret_t) password = with_password ? password_ask_once("Password: ", error) : NULL;
 	if ((with_password && !password) || !command_note_read(command, act.tenant, "provider test", error))

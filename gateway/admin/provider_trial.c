@@ -71,7 +71,7 @@ static json_t *await(struct command *command, const struct tenant *tenant, const
 	return NULL;
 }
 
-static bool is_walkable(struct command *command, const struct provider_record *provider, GError **error)
+bool provider_trial_fits(struct command *command, const struct provider_record *provider, GError **error)
 {
 	const struct provider_driver *driver = provider_driver_named(provider->type);
 	if (!driver || !(driver->capabilities & CAPABILITY_REDIRECTS))
@@ -82,7 +82,7 @@ static bool is_walkable(struct command *command, const struct provider_record *p
 json_t *provider_trial(struct command *command, const struct tenant *tenant, const struct provider_record *provider, GError **error)
 {
 	struct trial trial = { .provider = provider };
-	if (!is_walkable(command, provider, error) || !begin(command, tenant, &trial, error))
+	if (!begin(command, tenant, &trial, error))
 		return NULL;
 	fprintf(stderr, "Open this address in a browser and sign in. It works once, signs nobody in, and is over in five minutes:\n%s/login/%s?trial=%s\n", tenant->issuer,
 	        provider->name, trial.handle);

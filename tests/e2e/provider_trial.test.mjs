@@ -20,11 +20,11 @@ before(async () => {
 	const { plain, google, azure, linkedin } = upstreams, mapped = { scope: 'openid profile email groups', group_map: { 'wiki-up': 'wiki' } }
 	const tenants = [
 		tenant('acme', { clients: ['web'], users: [{ username: 'known', links: [{ provider: 'partner', subject: 'bea-1' }] }], providers: [plain.provider('partner', mapped), plain.provider('other'),
-			plain.provider('posted', { response_mode: 'form_post' }), plain.provider('closed', { provisioning: 'existing' }), plain.provider('off', { enabled: false }),
+			plain.provider('posted', { response_mode: 'form_post' }), plain.provider('closed', { provisioning: 'existing' }), plain.provider('off', { enabled: false }), { name: 'own', type: 'local' },
 			google.provider('google', { hosted_domains: ['acme.example'] }), azure.provider('azure'), linkedin.provider('linkedin')] }),
 		tenant('beta', { clients: [], users: [], providers: [plain.provider('partner')] })]
 	gateway = await Gateway.start({ declaration: declare(...tenants), config: { outbound: { allow: ['127.0.0.1/32'], timeout: '2s' } } })
-	Upstream.trust(gateway, ...tenants)
+	Upstream.trust(gateway, ...tenants.map((one) => ({ ...one, providers: one.providers.filter(({ type }) => type !== 'local') })))
 })
 afterEach(() => { for (const one of all()) one.fault = {} })
 after(async () => {
@@ -215,7 +215,11 @@ describe('what it cannot be used for', () => {
 
 test('what it is not for: passwords, a provider that is off, one whose steps fail', async () => {
 	const run = (name) => gateway.command(['provider', 'test', name, '--interactive', '--tenant', 'acme'])
-	assert.match((await run('off')).err, /switched off/)
+	for (const [name, status, words] of [['off', 1, /switched off/], ['own', 2, /for providers that the browser is sent to/]]) {
+		const done = await run(name)
+		assert.deepEqual([done.status, done.out], [status, ''])
+		assert.match(done.err, words)
+	}
 	upstreams.plain.fault = { jwks: () => ({ keys: [] }) }
 	const { status, out, err } = await run('partner')
 	assert.equal(status, 1)
