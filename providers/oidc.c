@@ -251,7 +251,10 @@ static void complete_exchange(const struct oidc_exchange *exchange, const struct
 	if (!code || !redeem(exchange, code, kept, input->callback_url, &tokens))
 		return;
 	g_autoptr(json_t) claims = claims_of(exchange, &tokens, kept);
-	if (claims && (!exchange->oidc->userinfo || oidc_userinfo(exchange, tokens.access_token, claims)))
+	bool complete = claims && (!exchange->oidc->userinfo || oidc_userinfo(exchange, tokens.access_token, claims));
+	if (claims && input->ret_claims)
+		*input->ret_claims = json_deep_copy(claims);
+	if (complete)
 		oidc_conclude(exchange, &tokens, claims);
 }
 

@@ -105,6 +105,7 @@ struct provider_complete {
 	int64_t now_ms;           /* wall clock */
 	int64_t deadline_ms;      /* monotonic */
 	struct checks *checks;
+	json_t **ret_claims;      /* for a test of the provider only: what was said of the person, before anything is made of it. Caller owns; NULL: not wanted */
 };
 
 /* What the upstream said of the sign-in itself, beside who it is; with VERDICT_OK only. Owned by the answer. */

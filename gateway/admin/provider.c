@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "gateway/admin/diagnosis.h"
 #include "gateway/admin/provider_settings.h"
+#include "gateway/admin/provider_trial.h"
 
 #define DIAGNOSIS_MS 120000
 
@@ -132,9 +133,9 @@ static void step_print(const json_t *step)
 	line_print("change", json_object_get(step, "advice"));
 }
 
-static bool diagnosis_print(const struct command *command, const json_t *found, GError **error)
+/* How many of them failed; printed in words, where words are wanted. */
+static size_t steps_tell(const struct command *command, const json_t *steps)
 {
-	const json_t *steps = json_object_get(found, "checks");
 	size_t i, failed = 0;
 	json_t *step;
 	json_array_foreach(steps, i, step) {
@@ -142,11 +143,32 @@ static bool diagnosis_print(const struct command *command, const json_t *found, 
 		if (!command->json)
 			step_print(step);
 	}
-	if (command->json)
-		print_object(command, found);
+	return failed;
+}
+
+static bool diagnosis_tell(const struct command *command, const json_t *found, GError **error)
+{
+	const json_t *steps = json_object_get(found, "checks");
+	size_t failed = steps_tell(command, steps);
 	if (json_is_true(json_object_get(found, "passed")))
 		return true;
 	return fail(error, ERROR_UNAVAILABLE, "provider %s: %zu of %zu steps failed", json_string_at(found, "provider"), failed, json_array_size(steps));
+}
+
+/* After the steps that need no person; where one of those fails there is nothing to sign in with. */
+static bool interact(struct command *command, const struct provider_act *act, json_t *found, GError **error)
+{
+	json_t *report = provider_trial(command, act->tenant, &act->record, error);
+	if (!report)
+		return false;
+	json_object_set_new(found, "sign_in", report);
+	steps_tell(command, json_object_get(report, "checks"));
+	if (!command->json)
+		provider_trial_print(report);
+	if (json_is_true(json_object_get(report, "passed")))
+		return true;
+	json_object_set_new(found, "passed", json_false());
+	return fail(error, ERROR_UNAVAILABLE, "provider %s: this sign-in would be refused: %s", act->record.name, json_string_at(json_object_get(report, "decision"), "reason"));
 }
 
 /* The row comes first: what cannot be recorded is not asked (LD-7: with a password of somebody's, it is a try to sign in). */
@@ -154,10 +176,10 @@ static bool test_run(struct command *command, GError **error)
 {
 	g_auto(provider_act_t) act = { 0 };
 	const char *login = command_option(command, "login");
-	bool with_password = command_option(command, "password-stdin");
+	bool with_password = command_option(command, "password-stdin"), interactive = command_option(command, "interactive");
 	if (with_password && !login)
 		return command_misused(command, error, "--password-stdin needs --login: whose password is it?");
-	if (!provider_choose(command, &act, error))
+	if (!provider_choose(command, &act, error) || (interactive && !provider_trial_fits(command, &act.record, error)))
 		return false;
 	g_autoptr(secret_t) password = with_password ? password_ask_once("Password: ", error) : NULL;
 	if ((with_password && !password) || !command_note_read(command, act.tenant, "provider test", error))
@@ -169,15 +191,18 @@ static bool test_run(struct command *command, GError **error)
 		.ways = ways, .tenant = act.tenant, .provider = &act.record, .login = login, .password = password, .deadline_ms = clock_monotonic_ms() + DIAGNOSIS_MS,
 	};
 	g_autoptr(json_t) found = provider_diagnose(&diagnosis);
-	return diagnosis_print(command, found, error);
+	bool passed = diagnosis_tell(command, found, error) && (!interactive || interact(command, &act, found, error));
+	if (command->json)
+		print_object(command, found);
+	return passed;
 }
 
 #define ONE_PROVIDER .object = "provider", .words = "NAME", .words_min = 1, .words_max = 1
 const struct verb provider_verbs[] = {
 	{ .object = "provider", .name = "list", .run = list_run, .summary = "the identity providers of a tenant, in the order they are asked" },
 	{ ONE_PROVIDER, .name = "show", .run = show_run, .summary = "one provider, and which secrets are kept for it" },
-	{ ONE_PROVIDER, .name = "test", .options = "login= password-stdin", .run = test_run,
-	  .summary = "walk the way of a sign-in step by step; with --login for that person; touches no account; exit 1 where a step failed" },
+	{ ONE_PROVIDER, .name = "test", .options = "login= password-stdin interactive", .run = test_run,
+	  .summary = "walk the way of a sign-in step by step; with --login for that person, with --interactive in a browser; touches no account; exit 1 where a step failed" },
 	{ ONE_PROVIDER, .name = "enable", .run = enable_run, .summary = "switch it on" },
 	{ ONE_PROVIDER, .name = "disable", .run = disable_run, .summary = "switch it off, until it is enabled: apply leaves it off" },
 	{ 0 },

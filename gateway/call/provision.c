@@ -172,10 +172,9 @@ static bool find_older_link(struct unit *unit, const struct tenant *tenant, cons
 	return found != BROKEN;
 }
 
-bool provision(struct unit *unit, const struct tenant *tenant, const struct source *source, const struct provider_answer *answer, int64_t now_ms,
-	struct account *ret, enum reason *ret_reason, GError **error)
+bool provision_decide(struct unit *unit, const struct tenant *tenant, const struct source *source, const struct identity *identity, struct account *ret,
+	struct account_decision *ret_decision, GError **error)
 {
-	const struct identity *identity = answer->identity;
 	struct account_facts facts = { .provisioning = source->provisioning, .link_by_verified_email = source->link_by_verified_email,
 		.email_proved = email_proved(tenant, source, identity) };
 	enum found linked = find_linked(unit, tenant, source, identity, ret, error);
@@ -185,7 +184,17 @@ bool provision(struct unit *unit, const struct tenant *tenant, const struct sour
 	facts.linked = linked == FOUND;
 	facts.email_known = known == FOUND;
 	facts.disabled = ret->disabled;
-	struct account_decision decision = account_decide(&facts);
+	*ret_decision = account_decide(&facts);
+	return true;
+}
+
+bool provision(struct unit *unit, const struct tenant *tenant, const struct source *source, const struct provider_answer *answer, int64_t now_ms,
+	struct account *ret, enum reason *ret_reason, GError **error)
+{
+	const struct identity *identity = answer->identity;
+	struct account_decision decision;
+	if (!provision_decide(unit, tenant, source, identity, ret, &decision, error))
+		return false;
 	*ret_reason = decision.action == ACCOUNT_REFUSE ? decision.reason : REASON_OK;
 	switch (decision.action) {
 	case ACCOUNT_REFUSE:

@@ -7,6 +7,7 @@
 #include "gateway/call/cookies.h"
 #include "gateway/call/entitlement.h"
 #include "gateway/call/browser.h"
+#include "gateway/call/trial.h"
 #include "gateway/login/flow_gate.h"
 #include "gateway/login/steps.h"
 #include "policies/acr.h"
@@ -43,8 +44,7 @@ struct page_frame login_frame(const struct login *login)
 
 /* --- starting and loading --- */
 
-/* The browser's flow cookie, made when there is none: several tabs share it. */
-static void bind_browser(struct login *login)
+void flow_bind_browser(struct login *login)
 {
 	struct call *call = login->call;
 	const char *value = call_cookie_get(call, COOKIE_FLOW);
@@ -76,11 +76,39 @@ bool flow_start(struct login *login)
 	GError *error = NULL;
 	if (!flow_gate_admits(login->call))
 		return turn_away(login->call);
-	bind_browser(login);
+	flow_bind_browser(login);
 	login->handle = browser_session_value(login->flow.digest);
 	if (store_write(login->call->gateway->store, insert_in_unit, login, &error))
 		return true;
 	call_fail_error(login->call, error);
+	return false;
+}
+
+struct saving {
+	struct login *login;
+	enum found found;
+};
+
+static bool update_in_unit(struct unit *unit, void *data, GError **error)
+{
+	struct saving *saving = data;
+	saving->found = flow_update(unit, saving->login->call->tenant->id, &saving->login->flow, error);
+	return saving->found != BROKEN;
+}
+
+bool flow_save(struct login *login, enum reason stale)
+{
+	GError *error = NULL;
+	struct saving saving = { login, BROKEN };
+	if (!store_write(login->call->gateway->store, update_in_unit, &saving, &error)) {
+		call_fail_error(login->call, error);
+		return false;
+	}
+	login->flow.version++;
+	if (saving.found == FOUND)
+		return true;
+	call_audit(login->call, EVENT_LOGIN_REFUSE, stale);
+	call_fail_page(login->call, ERROR_FLOW_EXPIRED, NULL);
 	return false;
 }
 
@@ -172,6 +200,16 @@ void flow_new_alone(struct login *login)
 }
 
 bool login_load(struct login *login, struct call *call, const char *handle)
+{
+	if (!login_load_or_trial(login, call, handle))
+		return false;
+	if (!trial_provider(&login->flow))
+		return true;
+	call_check(call, "flow", "a trial of a provider", "a sign-in", false);
+	return refuse_flow(login, ERROR_FLOW_EXPIRED, REASON_FLOW_EXPIRED);
+}
+
+bool login_load_or_trial(struct login *login, struct call *call, const char *handle)
 {
 	GError *error = NULL;
 	login->call = call;

@@ -32,12 +32,18 @@ enum login_place { PLACE_AUTHORIZE, PLACE_SIGN_IN, PLACE_CHANGE_PASSWORD, PLACE_
 const char *flow_handle(const struct call *call);
 /* Loads the flow of that handle (NULL: none was given), its client and the browser's session. False: the reply says what is wrong, the log too. */
 bool login_load(struct login *login, struct call *call, const char *handle);
+/* The same, and a trial of a provider too (gateway/call/trial.h): for the way there and back only. */
+bool login_load_or_trial(struct login *login, struct call *call, const char *handle);
 /* Fills a flow of somebody who comes by himself: no application waits, it ends at /account. */
 void flow_new_alone(struct login *login);
 /* Loads the session only. False: the store is broken, the reply says so. */
 bool login_load_session(struct login *login);
 /* Stores a new flow and sets the flow cookie. False: the reply is an error. */
 bool flow_start(struct login *login);
+/* Binds the flow to the browser's flow cookie, made when there is none: several tabs share it. */
+void flow_bind_browser(struct login *login);
+/* Writes the flow from the version that was read. False: the reply is an error; where another tab was faster, the log says `stale`. */
+bool flow_save(struct login *login, enum reason stale);
 /* The hub: asks policies/next and shows, redirects, refuses or grants. */
 void flow_continue(struct login *login, enum login_place place);
 

@@ -16,6 +16,8 @@
 #include "gateway/login/endpoints.h"
 #include "gateway/login/settle.h"
 #include "gateway/login/steps.h"
+#include "gateway/login/trial_steps.h"
+#include "gateway/call/trial.h"
 
 #include <string.h>
 
@@ -143,9 +145,14 @@ static void show_end(struct login *login, const struct attempt *attempt, enum re
 		signin_show(login, &(struct signin_view){ .problem = problem_of(reason), .provider = attempt->source->display_name });
 }
 
-static void settle(struct login *login, struct attempt *attempt, const struct provider_answer *answer)
+/* `claims`: with a trial, what was said; NULL. */
+static void settle(struct login *login, struct attempt *attempt, const struct provider_answer *answer, const json_t *claims)
 {
 	GError *error = NULL;
+	if (trial_provider(&login->flow)) {
+		trial_end(login, attempt->source, answer, claims);
+		return;
+	}
 	enum reason reason = login_settle(login, attempt, answer, &error);
 	if (reason == REASON_STORE_BROKEN)
 		call_fail_error(login->call, error);
@@ -157,35 +164,6 @@ static void settle(struct login *login, struct attempt *attempt, const struct pr
 
 /* --- away --- */
 
-struct departure {
-	struct login *login;
-	enum found found;
-};
-
-static bool update_in_unit(struct unit *unit, void *data, GError **error)
-{
-	struct departure *departure = data;
-	departure->found = flow_update(unit, departure->login->call->tenant->id, &departure->login->flow, error);
-	return departure->found != BROKEN;
-}
-
-/* Writes the flow from the version that was read. False: the reply is an error. */
-static bool save_flow(struct login *login, enum reason stale)
-{
-	GError *error = NULL;
-	struct departure departure = { login, BROKEN };
-	if (!store_write(login->call->gateway->store, update_in_unit, &departure, &error)) {
-		call_fail_error(login->call, error);
-		return false;
-	}
-	login->flow.version++;
-	if (departure.found == FOUND)
-		return true;
-	call_audit(login->call, EVENT_LOGIN_REFUSE, stale);
-	call_fail_page(login->call, ERROR_FLOW_EXPIRED, NULL);
-	return false;
-}
-
 static void depart(struct login *login, const struct source *source, const struct provider_answer *answer)
 {
 	struct call *call = login->call;
@@ -193,7 +171,7 @@ static void depart(struct login *login, const struct source *source, const struc
 	g_free(login->flow.sealed);
 	login->flow.provider = g_strdup(source->name);
 	login->flow.sealed = kept_seal(login, answer->keep);
-	if (!save_flow(login, REASON_FLOW_EXPIRED))
+	if (!flow_save(login, REASON_FLOW_EXPIRED))
 		return;
 	if (answer->step.posts_back)
 		call_cookie_set_cross_site(call, COOKIE_FLOW, call_cookie_get(call, COOKIE_FLOW));
@@ -231,8 +209,19 @@ static void begin(struct login *login, const struct source *source)
 	if (answer.verdict == VERDICT_MORE && answer.step.kind == STEP_REDIRECT)
 		depart(login, source, &answer);
 	else
-		settle(login, &(struct attempt){ .event = EVENT_LOGIN, .source = source, .throttled = REASON_OK }, &answer);
+		settle(login, &(struct attempt){ .event = EVENT_LOGIN, .source = source, .throttled = REASON_OK }, &answer, NULL);
 	provider_answer_clear(&answer);
+}
+
+/* A trial is of one provider, and once it is over nothing begins with it again. */
+static bool may_begin(struct login *login, const struct source *source)
+{
+	const char *trial = trial_provider(&login->flow);
+	if (call_check(login->call, "trial", trial, source->name, !trial || (strcmp(trial, source->name) == 0 && !trial_is_closed(&login->flow))))
+		return true;
+	call_audit(login->call, EVENT_LOGIN_REFUSE, REASON_FLOW_EXPIRED);
+	call_fail_page(login->call, ERROR_FLOW_EXPIRED, NULL);
+	return false;
 }
 
 /* A flow that is not stored yet has no cookie to come back with: it is stored, and the browser sent here again. */
@@ -256,10 +245,12 @@ void upstream_begin_endpoint(struct call *call)
 	const struct source *source = query ? find_source(call, &list) : NULL;
 	if (!query)
 		call_fail(call, ERROR_INVALID_REQUEST, "The query is malformed.");
-	else if (source && !form_value(query, "flow")) {
+	else if (source && form_value(query, "trial")) {
+		trial_open(call, source, form_value(query, "trial"));
+	} else if (source && !form_value(query, "flow")) {
 		flow_new_alone(&login);
 		upstream_go(&login, source, form_value(query, "login_hint"));
-	} else if (source && login_load(&login, call, form_value(query, "flow"))) {
+	} else if (source && login_load_or_trial(&login, call, form_value(query, "flow")) && may_begin(&login, source)) {
 		begin(&login, source);
 	}
 	call->facts = (struct audit_facts){ 0 };
@@ -282,7 +273,7 @@ static bool take_attempt(struct login *login, struct call *call, const struct so
 	g_autofree char *handle = state && strlen(state) > HANDLE_TEXT && state[HANDLE_TEXT] == '.' ? g_strndup(state, HANDLE_TEXT) : NULL;
 	if (!handle)
 		return refuse_state(call, state ? "malformed" : "none");
-	if (!login_load(login, call, handle))
+	if (!login_load_or_trial(login, call, handle))
 		return false;
 	g_autofree char *expected = state_of(login, source->name, login->flow.version);
 	if (!login->flow.sealed || g_strcmp0(login->flow.provider, source->name) != 0 || !secrets_equal(state, strlen(state), expected, strlen(expected)))
@@ -293,7 +284,7 @@ static bool take_attempt(struct login *login, struct call *call, const struct so
 		return false;
 	}
 	g_clear_pointer(&login->flow.sealed, g_free);
-	if (!save_flow(login, REASON_STATE_INVALID)) {
+	if (!flow_save(login, REASON_STATE_INVALID)) {
 		json_decref(kept);
 		return false;
 	}
@@ -318,7 +309,7 @@ static bool find_session(struct login *login, const json_t *kept)
 void upstream_complete(struct call *call, const struct source *source, const struct form *reply, const char *state)
 {
 	g_auto(login_t) login = { .call = call };
-	g_autoptr(json_t) kept = NULL;
+	g_autoptr(json_t) kept = NULL, claims = NULL;
 	struct provider_answer answer = { 0 };
 	if (!take_attempt(&login, call, source, state, &kept) || !find_session(&login, kept))
 		return;
@@ -328,10 +319,10 @@ void upstream_complete(struct call *call, const struct source *source, const str
 	if (enter(call, source, &answer)) {
 		source->driver->complete(source->state, &(struct provider_complete){ .sealed = keep ? secret_bytes(keep) : NULL,
 			.sealed_length = keep ? secret_length(keep) : 0, .callback_url = callback_url, .reply = reply, .now_ms = request_time_ms(call->request),
-			.deadline_ms = request_deadline_ms(call->request), .checks = call->checks }, &answer);
+			.deadline_ms = request_deadline_ms(call->request), .checks = call->checks, .ret_claims = trial_provider(&login.flow) ? &claims : NULL }, &answer);
 		slots_give_back(source->slots);
 	}
-	settle(&login, &(struct attempt){ .event = EVENT_LOGIN, .source = source, .throttled = REASON_OK }, &answer);
+	settle(&login, &(struct attempt){ .event = EVENT_LOGIN, .source = source, .throttled = REASON_OK }, &answer, claims);
 	provider_answer_clear(&answer);
 	call->facts = (struct audit_facts){ 0 };
 }

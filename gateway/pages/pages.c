@@ -89,6 +89,15 @@ char *page_signed_out(const struct page_frame *frame, const char *return_url)
 	return rendering_end(&out);
 }
 
+char *page_trial_end(const struct page_frame *frame)
+{
+	struct rendering out;
+
+	rendering_begin(&out, frame->language);
+	template_trial_end(&out, &(struct view_trial_end) { .frame = *frame });
+	return rendering_end(&out);
+}
+
 char *page_form_post(const struct page_form_post *facts)
 {
 	struct rendering out;

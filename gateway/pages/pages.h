@@ -73,6 +73,8 @@ struct page_sign_out {
 char *page_sign_out(const struct page_sign_out *facts);
 /* After signing out; return_url may be NULL. */
 char *page_signed_out(const struct page_frame *frame, const char *return_url);
+/* After a trial of a provider, for whoever made it from a terminal. */
+char *page_trial_end(const struct page_frame *frame);
 
 /* The answer to an authorization request on its way to the application (OAuth 2.0 Form Post Response Mode). It sends itself; without JavaScript, by its button. */
 struct page_form_post {

@@ -30,6 +30,11 @@ struct view_leaving {
 };
 void template_leaving(struct rendering *out, const struct view_leaving *facts);
 
+struct view_trial_end {
+	struct page_frame frame;
+};
+void template_trial_end(struct rendering *out, const struct view_trial_end *facts);
+
 struct view_error {
 	struct page_frame frame;
 	const char *title, *text, *advice; /* messages */

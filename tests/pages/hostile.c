@@ -55,7 +55,7 @@ static void assert_text_is_plain(const char *html)
 }
 
 /* Every page with one name in every place, addresses included. */
-enum { PAGE_COUNT = 10, PAGE_FORM_POST = 8 };
+enum { PAGE_COUNT = 11, PAGE_FORM_POST = 8 };
 
 static char *page_with(int page, const char *language, const char *name)
 {
@@ -76,6 +76,7 @@ static char *page_with(int page, const char *language, const char *name)
 	case 7: return page_welcome(&frame, name, true);
 	case PAGE_FORM_POST: return page_form_post(&(struct page_form_post) { .frame = frame, .action = name, .client_name = name, .code = name, .error = name,
 			.error_description = name, .state = name, .iss = name });
+	case 9: return page_trial_end(&frame);
 	default: return page_welcome(&frame, name, false);
 	}
 }

@@ -155,6 +155,17 @@ export class Gateway {
 		return done
 	}
 
+	/** A command that takes its time: what it has printed so far, and `done`, which is as `command` has it. */
+	background(words) {
+		const child = spawn(program, words, { cwd: this.folder, env: this.#env(), stdio: ['ignore', 'pipe', 'pipe'] }), running = { child, out: '', err: '' }
+		for (const [name, stream] of [['out', child.stdout], ['err', child.stderr]]) stream.setEncoding('utf8').on('data', (piece) => { running[name] += piece })
+		running.done = once(child, 'close').then(([status, signal]) => {
+			assert.doesNotMatch(running.err, SANITIZER)
+			return { status: status ?? signal, out: running.out, err: running.err }
+		})
+		return running
+	}
+
 	/** What a command prints. It must end well. */
 	async cli(...words) { return this.cliWith({}, ...words) }
 	async cliWith(options, ...words) {
