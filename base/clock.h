@@ -7,6 +7,8 @@
 int64_t clock_now_ms(void);
 /* Monotonic milliseconds, for deadlines inside the process. Never shifted. */
 int64_t clock_monotonic_ms(void);
+/* The same clock, for measuring. */
+int64_t clock_monotonic_ns(void);
 
 #define CLOCK_TEXT_SIZE 25
 /* RFC 3339, UTC, milliseconds: "2026-11-24T13:41:11.042Z". Years 0 to 9999. */

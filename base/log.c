@@ -11,8 +11,8 @@
 
 #define VALUE_MAX 2048
 
-static enum log_level least = LOG_LEVEL_INFO;
-static enum log_format shape = LOG_FORMAT_JSON;
+static _Atomic enum log_level least = LOG_LEVEL_INFO;
+static _Atomic enum log_format shape = LOG_FORMAT_JSON;
 
 static const char *level_name(enum log_level level)
 {

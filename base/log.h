@@ -6,7 +6,7 @@
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 enum log_format { LOG_FORMAT_JSON, LOG_FORMAT_TEXT };
 
-/* Once, before threads start. Also routes GLib's own messages here. */
+/* Before threads start; again whenever level or format are to be others. Also routes GLib's own messages here. */
 void log_init(enum log_level level, enum log_format format);
 /* Writes {"time":…,"level":…,"event":event, name:value …}: pairs of const char *, closed by NULL; a NULL value is left out.
  * `event` is noun.verb. Control characters are escaped; a value is cut at 2 KiB. One write(2) a line, from any thread. */

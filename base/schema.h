@@ -46,3 +46,5 @@ json_t *schema_apply(const struct document *document, const json_t *value, const
 /* "file:line: where: text": for the checks between objects that a caller makes on its own. Values that schema_apply returned have their lines too.
  * Where *error holds a mistake already, the new one is added as another line. */
 bool schema_fail(GError **error, const struct document *document, const json_t *value, const char *where, const char *format, ...) G_GNUC_PRINTF(5, 6);
+/* What a rule asks for, in words: "a whole number, from 8 to 100000". Caller frees. */
+char *schema_expected(const struct key_rule *rule);

@@ -26,8 +26,6 @@ json_t *schema_refuse(const struct schema_place *place, const json_t *value);
 json_t *schema_refuse_expecting(const struct schema_place *place, const json_t *value, const char *expected);
 /* Takes over `converted` (NULL: a mistake was already added) and gives it back if the rule's own check takes it. */
 json_t *schema_pass_check(const struct schema_place *place, json_t *converted);
-/* What a rule asks for, in words. Caller frees. */
-char *schema_expected(const struct key_rule *rule);
 /* A text in one line, cut to 60 characters, without what could forge a line. Caller frees. */
 char *schema_shown(const char *text);
 /* True where the value is one of the words in `choices`. */

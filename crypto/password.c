@@ -6,6 +6,7 @@
  */
 #include "crypto/password.h"
 #include "base/errors.h"
+#include "base/clock.h"
 #include "crypto/broken.h"
 #include "crypto/compare.h"
 #include "crypto/password_internal.h"
@@ -22,7 +23,7 @@ struct password_hasher {
 	struct password_cost cost;
 	struct slot_pool *slots;
 	uint8_t decoy_salt[PASSWORD_SALT_SIZE];
-	atomic_uint_fast64_t count;
+	atomic_uint_fast64_t count, busy_ns;
 	atomic_uint inside;
 };
 
@@ -127,7 +128,9 @@ static bool tag_compute(struct password_hasher *hasher, struct slot *slot, const
 		.secret_length = peppered ? sizeof pepper : 0,
 		.cost = stored->cost,
 	};
+	int64_t begun_ns = clock_monotonic_ns(); /* measured; nothing is decided by it */
 	bool computed = argon2id_compute(slot, &input, tag, stored->tag_length);
+	atomic_fetch_add_explicit(&hasher->busy_ns, (uint64_t)(clock_monotonic_ns() - begun_ns), memory_order_relaxed);
 	atomic_fetch_add_explicit(&hasher->count, 1, memory_order_relaxed);
 	wipe(pepper, sizeof pepper);
 	return computed;
@@ -310,6 +313,17 @@ bool password_stored_key_known(const struct root_keys *keys, const char *stored)
 	bool known = keys && root_keys_derive(keys, ours.key_id, "pepper", pepper);
 	wipe(pepper, sizeof pepper);
 	return known;
+}
+
+struct password_figures password_hasher_figures(struct password_hasher *hasher)
+{
+	return (struct password_figures){
+		.hashes = atomic_load_explicit(&hasher->count, memory_order_relaxed),
+		.busy_ns = atomic_load_explicit(&hasher->busy_ns, memory_order_relaxed),
+		.slots = slot_pool_count(hasher->slots),
+		.entered = atomic_load_explicit(&hasher->inside, memory_order_relaxed),
+		.waiting = slot_pool_waiting(hasher->slots),
+	};
 }
 
 uint64_t password_hasher_count(const struct password_hasher *hasher)

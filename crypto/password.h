@@ -54,5 +54,11 @@ bool password_hasher_enter(struct password_hasher *hasher);
 void password_hasher_leave(struct password_hasher *hasher);
 /* Hashes computed since the start, decoys included. */
 uint64_t password_hasher_count(const struct password_hasher *hasher);
+struct password_figures {
+	uint64_t hashes;
+	uint64_t busy_ns;                  /* that they took in all */
+	unsigned slots, entered, waiting;  /* how many there are; how many sign-ins were let in; how many of them stand in the queue */
+};
+struct password_figures password_hasher_figures(struct password_hasher *hasher);
 /* Gives the memory of slots that nobody used for a minute back to the system; called now and then by the reaper. */
 void password_hasher_trim(struct password_hasher *hasher, int64_t monotonic_ms);

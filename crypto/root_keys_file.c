@@ -6,6 +6,7 @@
  */
 #include "base/encoding.h"
 #include "base/errors.h"
+#include "base/folder.h"
 #include "crypto/random.h"
 #include "crypto/root_keys_internal.h"
 #include <errno.h>
@@ -161,17 +162,6 @@ static bool all_written(int fd, const struct secret *content)
 	return fsync(fd) == 0;
 }
 
-/* Without it, a power cut could take the name away again after a store has been filled under the key. */
-static bool folder_synced(const char *path)
-{
-	g_autofree char *folder = g_path_get_dirname(path);
-	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	bool synced = fsync(fd) == 0;
-	return close_keeping_errno(fd) && synced;
-}
-
 bool root_keys_create(const char *path, GError **error)
 {
 	g_autofree char *temporary = g_strconcat(path, ".XXXXXX", NULL);
@@ -187,5 +177,5 @@ bool root_keys_create(const char *path, GError **error)
 		return fail(error, ERROR_CONFLICT, "%s: exists already and is never overwritten", path);
 	if (!made)
 		return fail(error, ERROR_MALFORMED, "%s: %s", path, g_strerror(reason));
-	return folder_synced(path) || fail(error, ERROR_MALFORMED, "%s: %s", path, g_strerror(errno));
+	return folder_sync(path) || fail(error, ERROR_MALFORMED, "%s: %s", path, g_strerror(errno));
 }

@@ -53,6 +53,8 @@ static bool look(const struct config *config, bool *ret_new, int64_t *ret_tenant
 		.base_url = config->base_url,
 		.password_hash = config->password_hash,
 	};
+	if (!http_certificates_check(config->tls, config->tls_count, error))
+		return false;
 	enum found found = store_exists(config->store, error);
 	if (found == BROKEN)
 		return false;

@@ -1,6 +1,6 @@
 /* passerelle.yaml: the table of keys, their defaults and their sentences, and the snapshot made of them.
  *
- * What CONTRACT section 2 declares and this version cannot do (TLS, PostgreSQL, mail, metrics) is accepted where it says "none" and is an
+ * What CONTRACT section 2 declares and this version cannot do (PostgreSQL, mail) is accepted where it says "none" and is an
  * error anywhere else: a setting that is silently ignored is worse than one that is missing. */
 #include "gateway/config.h"
 
@@ -53,8 +53,11 @@ static bool host_is_loopback(const char *host)
 	return inet_pton(AF_INET6, host, &six) == 1 && IN6_IS_ADDR_LOOPBACK(&six);
 }
 
-static bool listens_on_loopback(const char *where)
+bool config_listens_locally(const char *where)
 {
+	/* What an inherited socket is bound to is known once it is there: serve.c looks. */
+	if (g_str_has_prefix(where, "unix:") || g_str_has_prefix(where, "fd:"))
+		return true;
 	g_autofree char *host = NULL;
 	unsigned port;
 	return address_split(where, &host, &port) && host_is_loopback(host);
@@ -66,13 +69,24 @@ static bool listen_fits(const json_t *value, const char **ret_expected)
 	const char *text = json_string_value(value);
 	g_autofree char *host = NULL;
 	unsigned port = 0;
-	if (g_str_has_prefix(text, "unix:") || g_str_has_prefix(text, "fd:")) {
-		*ret_expected = "host:port or [::1]:port (unix: and fd: are not built yet)";
-		return false;
+	guint64 descriptor = 0;
+	if (g_str_has_prefix(text, "unix:")) {
+		*ret_expected = "unix:/path, an absolute one of at most 107 bytes";
+		return text[strlen("unix:")] == '/' && strlen(text) - strlen("unix:") <= 107;
+	}
+	if (g_str_has_prefix(text, "fd:")) {
+		*ret_expected = "fd: and the number of a socket that a supervisor leaves open, from 3";
+		return g_ascii_string_to_unsigned(text + strlen("fd:"), 10, 3, 65535, &descriptor, NULL);
 	}
 	struct in6_addr address;
 	*ret_expected = "host:port or [::1]:port, with the host's address and not its name";
 	return address_split(text, &host, &port) && (host_is_loopback(host) || address_parse(host, strlen(host), &address));
+}
+
+/* No secret is among them, and no person: they may leave the machine. */
+static bool metrics_fit(const json_t *value, const char **ret_expected)
+{
+	return strcmp(json_string_value(value), "none") == 0 || listen_fits(value, ret_expected);
 }
 
 /* One item of the list. */
@@ -147,10 +161,15 @@ static const struct key_rule outbound_keys[] = {
 	{ .name = "proxy", .type = KEY_STRING, .standard = "none", .check = proxy_address_fits, .description = "Through which proxy; it then resolves the names." },
 	{ 0 },
 };
-static const struct key_rule config_keys[] = {
+static const struct key_rule tls_keys[] = {
+	{ .name = "certificate", .type = KEY_FILE, .required = true, .description = "A PEM file: the certificate, then those that lead to its root." },
+	{ .name = "key", .type = KEY_FILE, .required = true, .description = "A PEM file that not everybody may read: its key." },
+	{ 0 },
+};
+const struct key_rule config_keys[] = {
 	{ .name = "listen", .type = KEY_STRINGS, .standard = "127.0.0.1:8080", .min = 1, .max = 64, .check = listen_fits, .description = "Addresses to listen on." },
 	{ .name = "base_url", .type = KEY_URL, .check = base_url_fits, .description = "What addresses are built from; default: from listen." },
-	{ .name = "tls", .type = KEY_NOT_YET, .standard = "[]", .description = "Certificates and keys." },
+	{ .name = "tls", .type = KEY_OBJECTS, .standard = "[]", .max = 64, .keys = tls_keys, .description = "Certificates and keys, chosen by the name that a client asks for; without, plain HTTP." },
 	{ .name = "trusted_proxies", .type = KEY_STRINGS, .standard = "[]", .max = 256, .check = proxy_fits,
 	  .description = "Whose X-Forwarded-For or Forwarded is believed." },
 	{ .name = "store", .type = KEY_STRING, .standard = "sqlite:var/passerelle.db", .check = store_fits, .description = "Where everything is kept." },
@@ -160,7 +179,7 @@ static const struct key_rule config_keys[] = {
 	{ .name = "password_hash", .type = KEY_OBJECT, .standard = "{}", .keys = password_hash_keys, .description = "Cost of a password hash." },
 	{ .name = "mail", .type = KEY_NOT_YET, .standard = "none", .description = "Where mail is handed in." },
 	{ .name = "log", .type = KEY_OBJECT, .standard = "{}", .keys = log_keys, .description = "The process log." },
-	{ .name = "metrics_listen", .type = KEY_NOT_YET, .standard = "none", .description = "Address of the metrics." },
+	{ .name = "metrics_listen", .type = KEY_STRING, .standard = "none", .check = metrics_fit, .description = "Where metrics are read, or none." },
 	{ .name = "outbound", .type = KEY_OBJECT, .standard = "{}", .keys = outbound_keys, .description = "What outgoing connections may reach." },
 	{ 0 },
 };
@@ -190,18 +209,23 @@ static char **text_list(const json_t *value)
 	return list;
 }
 
+bool config_may_leave(const struct config *config)
+{
+	bool may = config->tls_count > 0;
+	for (char **proxy = config->trusted_proxies; *proxy; proxy++)
+		may |= strcmp(*proxy, "unix") != 0;
+	return may;
+}
+
 /* Passwords would cross the network in clear. Plain HTTP may leave the machine only where a proxy that has an address stands in front; "unix" names
  * none that could come by the network. */
 static bool listen_is_allowed(const struct config *config, const struct document *document, const json_t *listen, GError **error)
 {
-	bool behind_proxy = false;
-	for (char **proxy = config->trusted_proxies; *proxy; proxy++)
-		behind_proxy |= strcmp(*proxy, "unix") != 0;
-	for (size_t i = 0; config->listen[i] && !behind_proxy; i++) {
+	for (size_t i = 0; config->listen[i] && !config_may_leave(config); i++) {
 		const json_t *item = json_array_get(listen, i);
-		if (!listens_on_loopback(config->listen[i]))
+		if (!config_listens_locally(config->listen[i]))
 			return schema_fail(error, document, document_line(document, item) ? item : listen, "listen",
-			                   "seen \"%s\", expected a loopback address: plain HTTP leaves the machine only behind trusted_proxies (tls is not built yet)",
+			                   "seen \"%s\", expected a loopback address: plain HTTP leaves the machine only behind trusted_proxies; give tls",
 			                   config->listen[i]);
 	}
 	return true;
@@ -212,17 +236,21 @@ static bool base_url_choose(struct config *config, const struct document *docume
 	const char *given = json_string_at(values, "base_url");
 	if (given) {
 		config->base_url = g_strdup(given);
-		return true;
+		return !config->tls_count || g_ascii_strncasecmp(given, "https:", 6) == 0
+			|| schema_fail(error, document, json_object_get(values, "base_url"), "base_url", "seen \"%s\", expected https://: tls is given", given);
 	}
 	g_autofree char *host = NULL;
 	unsigned port = 0;
+	if (g_str_has_prefix(config->listen[0], "unix:") || g_str_has_prefix(config->listen[0], "fd:"))
+		return schema_fail(error, document, json_object_get(document_root(document), "listen"), "base_url",
+		                   "absent, expected an address: a socket without one names none");
 	if (!address_split(config->listen[0], &host, &port) || port == 0)
 		return schema_fail(error, document, json_object_get(document_root(document), "listen"), "base_url",
 		                   "absent, expected an address: port 0 of listen names none");
 	if (!host_is_loopback(host))
 		return schema_fail(error, document, json_object_get(document_root(document), "listen"), "base_url",
-		                   "absent, expected the proxy's https:// address: listen is not where people go");
-	config->base_url = g_strdup_printf("http://%s", config->listen[0]);
+		                   "absent, expected the https:// address that people use: listen does not name it");
+	config->base_url = g_strdup_printf("%s://%s", config->tls_count ? "https" : "http", config->listen[0]);
 	return true;
 }
 
@@ -268,6 +296,17 @@ struct fetch_options config_outbound(const struct config *config)
 	                               .timeout_ms = config->outbound.timeout_ms, .ca_file = config->outbound.ca_file, .proxy = config->outbound.proxy };
 }
 
+static void tls_fill(struct config *config, const json_t *tls)
+{
+	config->tls_count = json_array_size(tls);
+	config->tls = g_new0(struct http_certificate, config->tls_count);
+	for (size_t i = 0; i < config->tls_count; i++) {
+		const json_t *pair = json_array_get(tls, i);
+		config->tls[i].certificate = g_strdup(json_string_at(pair, "certificate"));
+		config->tls[i].key = g_strdup(json_string_at(pair, "key"));
+	}
+}
+
 static struct config *config_from(const struct document *document, const char *file, GError **error)
 {
 	g_autoptr(json_t) values = schema_apply(document, document_root(document), config_keys, "", error);
@@ -281,6 +320,9 @@ static struct config *config_from(const struct document *document, const char *f
 	config->store = g_strconcat("sqlite:", path, NULL);
 	config->secret_key_file = path_absolute(document, json_string_at(values, "secret_key_file"));
 	numbers_fill(config, values);
+	tls_fill(config, json_object_get(values, "tls"));
+	const char *metrics = json_string_at(values, "metrics_listen");
+	config->metrics_listen = strcmp(metrics, "none") == 0 ? NULL : g_strdup(metrics);
 	outbound_fill(config, document, json_object_get(values, "outbound"));
 	if (!listen_is_allowed(config, document, json_object_get(values, "listen"), error) || !base_url_choose(config, document, values, error)) {
 		config_free(config);
@@ -319,6 +361,12 @@ void config_free(struct config *config)
 	g_strfreev(config->listen);
 	g_strfreev(config->trusted_proxies);
 	g_free(config->base_url);
+	for (size_t i = 0; i < config->tls_count; i++) {
+		g_free(config->tls[i].certificate);
+		g_free(config->tls[i].key);
+	}
+	g_free(config->tls);
+	g_free(config->metrics_listen);
 	g_free(config->store);
 	g_free(config->secret_key_file);
 	g_strfreev(config->outbound.allow);

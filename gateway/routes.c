@@ -16,6 +16,7 @@ enum scope { TENANT, BASE };
  * neither /authorize nor the pages are for scripts (SECURITY AS-13); and not to /introspect, which no such application may call. */
 enum permission { PUBLIC, BROWSER, CLIENT, BEARER, ANY_ORIGIN = 8 };
 
+/* A logout token may be as long as an ID token. */
 #define FORM_BODY 16384
 
 static void not_built(struct call *call)
@@ -51,6 +52,7 @@ static const struct route {
 	{ "/login/{}", TENANT, METHOD_GET, BROWSER, CALL_PAGE, on_worker, upstream_begin_endpoint },
 	{ "/callback/{}", TENANT, METHOD_GET | METHOD_POST, BROWSER, CALL_PAGE, on_worker, upstream_callback_endpoint },
 	{ "/consent", TENANT, METHOD_GET | METHOD_POST, BROWSER, CALL_PAGE, on_worker, consent_endpoint },
+	{ "/oidc/{}/backchannel-logout", TENANT, METHOD_POST, PUBLIC, CALL_JSON, on_worker, upstream_notice_endpoint },
 	{ "/logout", TENANT, METHOD_GET | METHOD_POST, BROWSER, CALL_PAGE, on_worker, logout_endpoint },
 	{ "/logout/done", TENANT, METHOD_GET, PUBLIC, CALL_PAGE, NULL, logout_done_endpoint },
 	{ "/account", TENANT, METHOD_GET, BROWSER, CALL_PAGE, on_worker, account_endpoint },
@@ -67,7 +69,6 @@ static const struct route {
 	{ "/saml/{}/metadata", TENANT, METHOD_GET, PUBLIC, CALL_JSON, NULL, not_built },
 	{ "/saml/{}/acs", TENANT, METHOD_POST, BROWSER, CALL_JSON, NULL, not_built },
 	{ "/saml/{}/slo", TENANT, METHOD_GET | METHOD_POST, BROWSER, CALL_JSON, NULL, not_built },
-	{ "/oidc/{}/backchannel-logout", TENANT, METHOD_POST, PUBLIC, CALL_JSON, NULL, not_built },
 	{ "/oidc/{}/frontchannel-logout", TENANT, METHOD_GET, BROWSER, CALL_JSON, NULL, not_built },
 	{ "/forward-auth", TENANT, METHOD_GET, BROWSER, CALL_JSON, NULL, not_built },
 	{ "/scim/v2/{}", TENANT, METHOD_GET | METHOD_POST | METHOD_PUT | METHOD_PATCH | METHOD_DELETE, BEARER, CALL_JSON, NULL, not_built },
@@ -91,6 +92,8 @@ static void run(struct request *request, struct reply *reply, void *context)
 	const struct route *route = call->route;
 	(void)request;
 	call->reply = reply;
+	if (route->style == CALL_PAGE)
+		call_keep_secure(call); /* redirects too */
 	route->handle(call);
 }
 
@@ -101,7 +104,7 @@ static void fill_endpoints(void)
 	for (size_t i = 0; i < G_N_ELEMENTS(routes); i++)
 		endpoints[i] = (struct http_endpoint){ .methods = routes[i].methods, .body_max = FORM_BODY,
 			.takes_form = routes[i].methods & METHOD_POST && routes[i].handle != not_built,
-			.cross_origin = routes[i].permission & ANY_ORIGIN, .plan = ask_plan, .handle = run };
+			.cross_origin = routes[i].permission & ANY_ORIGIN, .route = (unsigned)i, .plan = ask_plan, .handle = run };
 }
 
 /* --- from a path to a row --- */
@@ -257,8 +260,13 @@ static void release(void *data, void *context)
 	call_free(context);
 }
 
+const char *routes_path(unsigned route)
+{
+	return route < G_N_ELEMENTS(routes) ? routes[route].path : NULL;
+}
+
 struct http_app routes_app(struct gateway *gateway)
 {
 	fill_endpoints();
-	return (struct http_app){ .data = gateway, .match = match, .refuse = refuse, .release = release };
+	return (struct http_app){ .data = gateway, .routes = G_N_ELEMENTS(routes), .match = match, .refuse = refuse, .release = release };
 }

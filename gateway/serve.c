@@ -10,8 +10,13 @@
 #include "gateway/call/sources.h"
 #include "gateway/call/ways.h"
 #include "gateway/housekeeping.h"
+#include "gateway/login/flow_gate.h"
+#include "gateway/metrics.h"
+#include "gateway/oauth/logout_delivery.h"
 #include "gateway/oauth/oauth.h"
+#include "gateway/reload.h"
 #include "gateway/routes.h"
+#include "gateway/supervisor.h"
 #include "providers/verifier/verifier.h"
 
 #include <errno.h>
@@ -32,6 +37,8 @@ struct service {
 	struct provider_place ways;
 	struct http_server *server;
 	struct housekeeping *housekeeping;
+	struct logout_senders *senders;
+	struct metrics *metrics; /* NULL: not asked for */
 };
 
 /* No core dumps, no debugger of the same user, no new privileges (SECURITY CC-6). */
@@ -78,6 +85,7 @@ static bool open_ways(struct service *service, const struct config *config, GErr
 	g_autofree char *sandbox = NULL;
 	if (!ways_open(&outbound, &service->ways, error) || !verifier_await(service->ways.verifier, clock_monotonic_ms() + VERIFIER_MS, &sandbox, error))
 		return false;
+	service->gateway.fetcher = service->ways.fetcher;
 	log_line(LOG_LEVEL_INFO, "verifier.start", "sandbox", sandbox, NULL);
 	return true;
 }
@@ -98,6 +106,7 @@ static bool open_shared(struct service *service, const struct config *config, GE
 		return false;
 	if (!open_ways(service, config, error))
 		return false;
+	gateway->flow_gate = flow_gate_new();
 	gateway->coalescer = coalescer_new(gateway->store);
 	gateway->cache = cache_new(gateway->store, CACHE_ENTRIES);
 	gateway->sources = sources_new(gateway->store, &service->ways, config->workers.provider_slots);
@@ -110,11 +119,13 @@ static void close_shared(struct service *service)
 {
 	struct gateway *gateway = &service->gateway;
 	housekeeping_stop(service->housekeeping);
+	logout_senders_stop(service->senders);
 	if (gateway->cache)
 		cache_free(gateway->cache);
 	oauth_stop(gateway);
 	sources_free(gateway->sources);
 	ways_close(&service->ways);
+	flow_gate_free(gateway->flow_gate);
 	if (gateway->hasher)
 		password_hasher_free(gateway->hasher);
 	/* Nobody asks any more: what was counted last goes into the log before it closes. */
@@ -128,16 +139,42 @@ static void close_shared(struct service *service)
 	wipe(gateway, sizeof *gateway);
 }
 
+/* The configuration says nothing of where an inherited socket is bound (gateway/config.c has the rest). */
+static bool sockets_allowed(const struct service *service, const struct config *config, GError **error)
+{
+	for (size_t i = 0; config->listen[i]; i++)
+		if (!config_listens_locally(http_server_address(service->server, i)) && !config_may_leave(config))
+			return fail(error, ERROR_MALFORMED, "%s is bound to %s: plain HTTP leaves the machine only behind trusted_proxies", config->listen[i],
+			            http_server_address(service->server, i));
+	return true;
+}
+
 static bool start_server(struct service *service, const struct config *config, GError **error)
 {
 	struct http_app app = routes_app(&service->gateway);
 	const struct http_options options = {
 		.listen = (const char *const *)config->listen, .connections = config->limits.connections, .per_address = config->limits.per_address,
-		.trusted_proxies = (const char *const *)config->trusted_proxies,
+		.trusted_proxies = (const char *const *)config->trusted_proxies, .certificates = config->tls, .certificate_count = config->tls_count,
 		.header_bytes = (size_t)config->limits.header_bytes, .body_bytes = (size_t)config->limits.body_bytes,
 		.worker_threads = config->workers.threads, .head_ms = 10000, .body_ms = 30000, .handle_ms = 15000, .idle_ms = 60000, .queue_ms = 100 };
 	service->server = http_server_start(&options, &app, error);
-	return service->server != NULL;
+	return service->server && sockets_allowed(service, config, error);
+}
+
+static bool start_metrics(struct service *service, const struct config *config, GError **error)
+{
+	if (!config->metrics_listen)
+		return true;
+	service->metrics = metrics_start(config->metrics_listen, &service->gateway, service->server, error);
+	if (service->metrics)
+		log_line(LOG_LEVEL_INFO, "metrics.start", "address", metrics_address(service->metrics), NULL);
+	return service->metrics != NULL;
+}
+
+/* Before what they read is freed. False: something did not end, and still uses it. */
+static bool stop_servers(struct service *service)
+{
+	return metrics_stop(service->metrics) && http_server_stop(service->server, DRAIN_MS);
 }
 
 static bool note_tenant(const struct tenant *tenant, void *data)
@@ -161,12 +198,15 @@ static void greet(const struct service *service)
 	fflush(stdout);
 }
 
-/* Waits for a signal that ends the service; SIGHUP is answered by saying that nothing was read. */
-static int wait_for_end(const sigset_t *signals)
+/* Waits for a signal that ends the service. */
+static int wait_for_end(const sigset_t *signals, const struct config *config, struct http_server *server)
 {
 	int caught = 0;
-	while (sigwait(signals, &caught) == 0 && caught == SIGHUP)
-		log_line(LOG_LEVEL_WARNING, "config.reload", "result", "SIGHUP does not reload the configuration yet; restart to read it", NULL);
+	while (sigwait(signals, &caught) == 0 && caught == SIGHUP) {
+		supervisor_tell(STANDING_RELOADING);
+		config_reload(config, server);
+		supervisor_tell(STANDING_READY);
+	}
 	return caught;
 }
 
@@ -191,16 +231,19 @@ int serve_run(const struct config *config)
 	raise_descriptor_limit(config);
 	log_init(config->log_level, config->log_format);
 	bool running = open_shared(&service, config, &error) && (service.housekeeping = housekeeping_start(&service.gateway)) != NULL
-		&& start_server(&service, config, &error);
+		&& (service.senders = logout_senders_start(&service.gateway)) != NULL
+		&& start_server(&service, config, &error) && start_metrics(&service, config, &error);
 	if (running) {
 		log_line(LOG_LEVEL_INFO, "service.start", "version", PASSERELLE_VERSION, "address", http_server_address(service.server, 0), "base_url",
 			config->base_url, NULL);
 		greet(&service);
-		int caught = wait_for_end(&signals);
+		supervisor_tell(STANDING_READY);
+		int caught = wait_for_end(&signals, config, service.server);
 		log_line(LOG_LEVEL_INFO, "service.drain", "signal", caught == SIGTERM ? "SIGTERM" : "SIGINT", NULL);
-		if (!http_server_stop(service.server, DRAIN_MS))
-			_exit(1); /* a handler still uses what close_shared would free */
 	}
+	supervisor_tell(STANDING_STOPPING);
+	if (!stop_servers(&service))
+		_exit(1); /* a handler still uses what close_shared would free */
 	close_shared(&service);
 	if (!running)
 		return say_failed(error);

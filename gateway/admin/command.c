@@ -8,32 +8,56 @@
 
 #include <string.h>
 
-static const struct verb *const tables[] = { apply_verbs, tenant_verbs, user_verbs, client_verbs, provider_verbs, key_verbs, log_verbs };
+static const struct verb *const tables[] = { backup_verbs, apply_verbs, tenant_verbs, user_verbs, client_verbs, provider_verbs, session_verbs, key_verbs, log_verbs };
 
-/* Declared in the contract, not built: they say so instead of "no such command". */
-static const char *const later[] = { "session", "backup", "restore", NULL };
+/* The program's own (gateway/main.c); for the lists only. */
+static const struct verb programs[] = {
+	{ .object = "serve", .summary = "run the service" },
+	{ .object = "check", .summary = "look at configuration, key file and store, and say what is wrong" },
+	{ .object = "version", .summary = "say which version this is" },
+	{ 0 },
+};
+
+/* Caller frees. */
+static char *synopsis_of(const struct verb *verb)
+{
+	g_auto(GStrv) options = g_strsplit(verb->options ? verb->options : "", " ", -1);
+	GString *line = g_string_new(verb->object);
+	const char *const more[] = { verb->name, verb->words };
+	for (size_t i = 0; i < G_N_ELEMENTS(more); i++)
+		if (more[i])
+			g_string_append_printf(line, " %s", more[i]);
+	for (size_t i = 0; options[i]; i++)
+		if (*options[i] && strcmp(options[i], "file=") != 0)
+			g_string_append_printf(line, " [--%s%s]", options[i], g_str_has_suffix(options[i], "=") ? "…" : "");
+	return g_string_free(line, FALSE);
+}
+
+static void usage_line(const char *synopsis, const char *summary, const struct key_rule *keys, void *to)
+{
+	(void)keys;
+	fprintf(to, "  passerelle %s\n      %s\n", synopsis, summary);
+}
 
 static void usage_of(FILE *to, const struct verb *verb)
 {
-	g_autofree char *line = g_strjoin(" ", verb->object, verb->name ? verb->name : "", verb->words ? verb->words : "", NULL);
-	g_auto(GStrv) options = g_strsplit(verb->options ? verb->options : "", " ", -1);
-	fprintf(to, "  passerelle %s", g_strstrip(line));
-	for (size_t i = 0; options[i]; i++)
-		if (*options[i] && strcmp(options[i], "file=") != 0)
-			fprintf(to, " [--%s%s]", options[i], g_str_has_suffix(options[i], "=") ? "…" : "");
-	fprintf(to, "\n      %s\n", verb->summary);
+	g_autofree char *synopsis = synopsis_of(verb);
+	usage_line(synopsis, verb->summary, verb->keys, to);
+}
+
+void commands_tell(void (*each)(const char *synopsis, const char *summary, const struct key_rule *keys, void *data), void *data)
+{
+	for (size_t t = 0; t <= G_N_ELEMENTS(tables); t++)
+		for (const struct verb *verb = t == 0 ? programs : tables[t - 1]; verb->object; verb++) {
+			g_autofree char *synopsis = synopsis_of(verb);
+			each(synopsis, verb->summary, verb->keys, data);
+		}
 }
 
 void command_usage(FILE *to)
 {
-	fputs("Usage: passerelle [--config FILE] COMMAND [--tenant T] [--json] [--yes]\n\n"
-	      "  passerelle serve\n      run the service\n"
-	      "  passerelle check\n      look at configuration, key file and store, and say what is wrong\n"
-	      "  passerelle version\n      say which version this is\n", to);
-	for (size_t t = 0; t < G_N_ELEMENTS(tables); t++)
-		for (const struct verb *verb = tables[t]; verb->object; verb++)
-			usage_of(to, verb);
-	fputs("\nNot built yet: session, backup, restore.\n", to);
+	fputs("Usage: passerelle [--config FILE] COMMAND [--tenant T] [--json] [--yes]\n\n", to);
+	commands_tell(usage_line, to);
 }
 
 bool command_known(const char *object)
@@ -42,7 +66,7 @@ bool command_known(const char *object)
 		for (const struct verb *verb = tables[t]; verb->object; verb++)
 			if (strcmp(verb->object, object) == 0)
 				return true;
-	return g_strv_contains(later, object);
+	return false;
 }
 
 /* *ret_taken: how many words the name took. */
@@ -226,11 +250,9 @@ int command_run(const struct command_setting *setting, int argc, char **argv)
 	int taken = 0;
 	const struct verb *verb = verb_find(argc, argv, &taken);
 	if (!verb) {
-		bool not_built = g_strv_contains(later, argv[0]);
-		fprintf(stderr, "passerelle: %s%s%s%s\n", argv[0], argc > 1 ? " " : "", argc > 1 ? argv[1] : "", not_built ? ": not built yet" : ": no such command");
-		if (!not_built)
-			command_usage(stderr);
-		return not_built ? EXIT_FAILED_COMMAND : EXIT_USAGE;
+		fprintf(stderr, "passerelle: %s%s%s: no such command\n", argv[0], argc > 1 ? " " : "", argc > 1 ? argv[1] : "");
+		command_usage(stderr);
+		return EXIT_USAGE;
 	}
 	struct command command = {
 		.setting = setting, .verb = verb, .words = g_ptr_array_new(), .options = json_object(), .keys = json_object(), .now_ms = clock_now_ms(),

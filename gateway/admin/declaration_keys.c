@@ -9,6 +9,7 @@
 #include "crypto/digest.h"
 #include "crypto/jwk_set.h"
 #include "crypto/password.h"
+#include "policies/redirect.h"
 #include "policies/scope.h"
 
 #include <string.h>
@@ -212,6 +213,18 @@ static bool jwks_check(const json_t *value, const char **ret_expected)
 	return set;
 }
 
+static bool is_logout_uri(const char *text)
+{
+	const char *expected;
+	return redirect_registrable(text, false, &expected);
+}
+
+static bool logout_uri_check(const json_t *value, const char **ret_expected)
+{
+	*ret_expected = "an https URL (http on loopback only) without fragment";
+	return each_fits(value, is_logout_uri);
+}
+
 static bool is_built_grant(const char *text)
 {
 	static const char *const built[] = { "authorization_code", "refresh_token", "client_credentials", NULL };
@@ -404,7 +417,8 @@ const struct key_rule client_keys[] = {
 	{ .name = "jwks_uri", .type = KEY_NOT_YET, .description = "Address of its public keys." },
 	{ .name = "userinfo_signed_response_alg", .type = KEY_STRING, .check = algorithm_check, .description = "How its userinfo is signed; absent: plain JSON." },
 	{ .name = "request_object_signing_alg", .type = KEY_NOT_YET, .description = "Signed requests." },
-	{ .name = "backchannel_logout_uri", .type = KEY_NOT_YET, .description = "Told when a session ends." },
+	{ .name = "backchannel_logout_uri", .type = KEY_URL, .check = logout_uri_check, .description = "Where a logout token is posted when a session ends." },
+	{ .name = "backchannel_logout_session_required", .type = KEY_BOOLEAN, .standard = "false", .description = "Whether it needs sid in it; it is always there." },
 	{ .name = "frontchannel_logout_uri", .type = KEY_NOT_YET, .description = "Told when a session ends." },
 	{ .name = "initiate_login_uri", .type = KEY_NOT_YET, .description = "Where a login is started." },
 	{ .name = "require_pushed_authorization_requests", .type = KEY_NOT_YET, .standard = "false", .description = "Only pushed requests." },

@@ -16,6 +16,7 @@
 
 #define LIST_LIMIT 100
 #define FOLLOW_PAUSE_MS 300
+#define FOLLOW_ROWS 1000 /* at one time, of one node */
 
 /* RFC 3339, or how long ago: "2h". */
 static bool since_read(struct command *command, int64_t *ret_ms, GError **error)
@@ -113,8 +114,6 @@ static void row_print_text(const struct log_row *row)
 struct row_printing {
 	const struct tenant *tenant;
 	bool json;
-	int64_t last_seq;   /* follow: what was printed already */
-	int64_t last_ms;
 };
 
 static bool row_print(const struct log_row *row, void *data)
@@ -152,35 +151,91 @@ static bool export_log_run(struct command *command, GError **error)
 	return log_list(query.unit, query.tenant->id, &query.filter, row_print, &printing, error);
 }
 
+/* Where each node's chain was read to: rows are numbered there one by one, so that none is shown twice and none is missed, however many come at once and
+ * whatever their clocks say. */
+struct following {
+	const struct log_query *query;
+	struct row_printing printing;
+	GHashTable *tips; /* node -> int64_t */
+	int64_t *tip;     /* of the node that is being read */
+	int64_t rows;     /* since the last pause */
+};
+
 static bool row_follow(const struct log_row *row, void *data)
 {
-	struct row_printing *printing = data;
-	if (row->seq <= printing->last_seq)
+	struct following *following = data;
+	const struct log_filter *filter = &following->query->filter;
+	*following->tip = row->seq;
+	following->rows++;
+	if (row->time_ms < filter->since_ms || (filter->event && g_strcmp0(row->event, filter->event) != 0) || (filter->account && g_strcmp0(row->account, filter->account) != 0))
 		return true;
-	printing->last_seq = row->seq;
-	printing->last_ms = MAX(printing->last_ms, row->time_ms);
-	return row_print(row, data);
+	return row_print(row, &following->printing);
 }
 
-/* Rows of this node only: their numbers rise, so that none is shown twice and none is missed when several have one time. */
-static bool follow_run(struct command *command, GError **error)
+/* Calls `visit` for every node that has written anything for the tenant. */
+static bool nodes_visit(struct following *following, bool (*visit)(struct following *following, const char *node, GError **error), GError **error)
 {
-	g_auto(log_query_t) query = { .filter = { .oldest_first = true, .limit = 1000 } };
-	struct log_tip tip = { 0 };
-	/* The end of the log first, then the record of this reading: it is the first row that is shown, and says that following has begun. */
-	if (!query_read(command, &query, error) || !log_last(query.unit, query.tenant->id, store_node(command->store), &tip, error) ||
-	    !command_note_read(command, query.tenant, "log follow", error))
-		return false;
-	struct row_printing printing = { .tenant = query.tenant, .json = command->json, .last_seq = tip.seq, .last_ms = command->now_ms };
-	while (true) {
-		/* Rows are numbered when they are written and dated when they are made: a little is read again. */
-		query.filter.since_ms = MAX(printing.last_ms - 60000, 1);
-		if (!log_list(query.unit, query.tenant->id, &query.filter, row_follow, &printing, error))
+	g_autofree char *node = g_strdup("");
+	for (;;) {
+		g_autofree char *before = g_steal_pointer(&node);
+		enum found found = log_node_after(following->query->unit, following->query->tenant->id, before, &node, error);
+		if (found != FOUND)
+			return found == MISSING;
+		if (!visit(following, node, error))
 			return false;
+	}
+}
+
+static int64_t *tip_of(struct following *following, const char *node, int64_t first)
+{
+	int64_t *tip = g_hash_table_lookup(following->tips, node);
+	if (!tip) {
+		tip = g_new(int64_t, 1);
+		*tip = first;
+		g_hash_table_insert(following->tips, g_strdup(node), tip);
+	}
+	return tip;
+}
+
+static bool tip_note(struct following *following, const char *node, GError **error)
+{
+	struct log_tip tip = { 0 };
+	/* With --since, what is in the chain already is read too, and what is older left out. */
+	if (following->query->filter.since_ms == 0 && !log_last(following->query->unit, following->query->tenant->id, node, &tip, error))
+		return false;
+	tip_of(following, node, tip.seq);
+	return true;
+}
+
+/* A node that was not there when following began is read from its first row. */
+static bool rows_follow(struct following *following, const char *node, GError **error)
+{
+	following->tip = tip_of(following, node, 0);
+	return log_list_after(following->query->unit, following->query->tenant->id, node, *following->tip, FOLLOW_ROWS, row_follow, following, error);
+}
+
+static bool follow_on(struct following *following, GError **error)
+{
+	while (nodes_visit(following, rows_follow, error)) {
 		if (fflush(stdout) != 0)
 			return fail(error, ERROR_INTERNAL, "the output could not be written");
-		nanosleep(&(struct timespec){ .tv_nsec = FOLLOW_PAUSE_MS * 1000000L }, NULL);
+		if (following->rows < FOLLOW_ROWS)
+			nanosleep(&(struct timespec){ .tv_nsec = FOLLOW_PAUSE_MS * 1000000L }, NULL);
+		following->rows = 0;
 	}
+	return false;
+}
+
+static bool follow_run(struct command *command, GError **error)
+{
+	g_auto(log_query_t) query = { 0 };
+	g_autoptr(GHashTable) tips = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	struct following following = { .query = &query, .tips = tips };
+	/* The ends of the chains first, then the record of this reading: it is the first row that is shown, and says that following has begun. */
+	if (!query_read(command, &query, error) || !nodes_visit(&following, tip_note, error) || !command_note_read(command, query.tenant, "log follow", error))
+		return false;
+	following.printing = (struct row_printing){ .tenant = query.tenant, .json = command->json };
+	return follow_on(&following, error);
 }
 
 static bool verify_run(struct command *command, GError **error)
@@ -311,7 +366,7 @@ const struct verb log_verbs[] = {
 	{ .object = "log", .name = "list", .options = FILTERS " limit=", .run = list_run, .summary = "the newest records first" },
 	{ .object = "log", .name = "show", .words = "REF", .words_min = 1, .words_max = 1, .run = show_run,
 	  .summary = "explain one request: what was asked, each check, which one decided, what to do" },
-	{ .object = "log", .name = "follow", .options = FILTERS, .run = follow_run, .summary = "print records as they are written" },
+	{ .object = "log", .name = "follow", .options = FILTERS, .run = follow_run, .summary = "print records as they are written; with --since, those from then on first" },
 	{ .object = "log", .name = "verify", .run = verify_run, .summary = "recompute the chain of records" },
 	{ .object = "log", .name = "export", .options = FILTERS, .run = export_log_run, .summary = "all records, oldest first, one JSON object a line" },
 	{ 0 },

@@ -6,7 +6,7 @@
 
 #define COMMIT_WAIT_MS 1000
 
-static bool folder_make(const char *file, GError **error)
+bool folder_make(const char *file, GError **error)
 {
 	g_autofree char *folder = g_path_get_dirname(file);
 	if (g_mkdir_with_parents(folder, 0700) == 0)

@@ -48,20 +48,22 @@ static void user_act_clear(struct user_act *user)
 typedef struct user_act user_act_t;
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(user_act_t, user_act_clear)
 
+enum found account_named(struct unit *unit, const struct tenant *tenant, const char *word, struct account *ret, GError **error)
+{
+	g_autofree char *key = text_login_key(word);
+	enum found found = key ? account_find_login(unit, tenant->id, key, ret, error) : MISSING;
+	if (found == MISSING && identifier_is_account(word))
+		found = account_find(unit, tenant->id, word, ret, error);
+	if (found == MISSING)
+		fail(error, ERROR_NOT_FOUND, "tenant %s has no user %s", tenant->name, word);
+	return found;
+}
+
 static bool user_find(struct command *command, struct user_act *user, GError **error)
 {
-	const char *word = command_word(command, 0);
-	g_autofree char *key = text_login_key(word);
 	user->tenant = command_tenant(command, error);
 	struct unit *unit = user->tenant ? command_reader(command, error) : NULL;
-	if (!unit)
-		return false;
-	enum found found = key ? account_find_login(unit, user->tenant->id, key, &user->account, error) : MISSING;
-	if (found == MISSING && identifier_is_account(word))
-		found = account_find(unit, user->tenant->id, word, &user->account, error);
-	if (found == MISSING)
-		return fail(error, ERROR_NOT_FOUND, "tenant %s has no user %s", user->tenant->name, word);
-	return found == FOUND;
+	return unit && account_named(unit, user->tenant, command_word(command, 0), &user->account, error) == FOUND;
 }
 
 static bool user_change(struct command *command, struct user_act *user, enum audit_event event, bool (*work)(struct unit *, struct act *, GError **),

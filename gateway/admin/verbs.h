@@ -35,7 +35,7 @@ struct command {
 };
 
 /* The tables of each object's file, closed by an empty row. */
-extern const struct verb apply_verbs[], tenant_verbs[], user_verbs[], client_verbs[], provider_verbs[], key_verbs[], log_verbs[];
+extern const struct verb backup_verbs[], apply_verbs[], tenant_verbs[], user_verbs[], client_verbs[], provider_verbs[], session_verbs[], key_verbs[], log_verbs[];
 
 const char *command_word(const struct command *command, unsigned index); /* NULL past the last */
 const char *command_option(const struct command *command, const char *name); /* "" for one without value, NULL when absent */
@@ -50,6 +50,8 @@ const struct provider_place *command_ways(struct command *command, GError **erro
 struct unit *command_reader(struct command *command, GError **error);
 /* The tenant of --tenant, or the only one. NULL with *error. Caller unrefs. */
 struct tenant *command_tenant(struct command *command, GError **error);
+/* The account a person would name so (user name, or an address that only one has) or whose id it is. MISSING says so in *error. */
+enum found account_named(struct unit *unit, const struct tenant *tenant, const char *word, struct account *ret, GError **error);
 /* Asks on a terminal for the name to be typed; elsewhere --yes must have been given. */
 bool command_confirm(struct command *command, const char *what, const char *name, GError **error);
 
@@ -64,6 +66,15 @@ struct act {
 bool command_act(struct command *command, struct act *act, GError **error);
 /* A row that says that data of the tenant was read; `what` is kept with it. */
 bool command_note_read(struct command *command, const struct tenant *tenant, const char *what, GError **error);
+
+/* progress.c. One line on standard error while a long work goes on: on a terminal only, and gone when it ends. */
+struct progress {
+	const char *what;
+	bool shown;
+	int percent;
+};
+void progress_step(int64_t done, int64_t all, void *progress);
+void progress_end(struct progress *progress);
 
 /* Printing. A list is an array with --json, else a table of these columns; an object is itself, else "key value" lines. */
 void print_list(const struct command *command, const json_t *list, const char *const *columns);

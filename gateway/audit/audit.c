@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/encoding.h"
 #include "gateway/audit/chain.h"
+#include "gateway/audit/figures.h"
 #include "gateway/audit/row.h"
 
 static const struct {
@@ -29,6 +30,8 @@ bool audit_append(struct unit *unit, const struct store *store, const struct ten
 {
 	g_auto(log_row_t) row = { 0 };
 
+	if (!facts->summary)
+		figures_note(facts);
 	row_fill(&row, store, tenant, facts, username_known);
 	row.detail = json_incref((json_t *)(uintptr_t)facts->detail); /* counted, never changed: the caller waits until it is written */
 	return chain_append(unit, tenant->id, &row, error);

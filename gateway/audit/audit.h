@@ -13,6 +13,7 @@ const char *audit_event_text(enum audit_event event);
 bool audit_event_durable(enum audit_event event);
 
 enum audit_result { AUDIT_ERROR = 0, AUDIT_DENIED, AUDIT_OK };
+const char *audit_result_text(enum audit_result result);
 
 /* Facts of one record; all borrowed, NULL for unknown. */
 struct audit_facts {
@@ -23,6 +24,7 @@ struct audit_facts {
 	const char *actor;   /* who acted, for administrative acts: "cli:root" */
 	const json_t *detail; /* checks_json, or before/after without secrets */
 	int64_t time_ms;
+	bool summary;        /* stands for others, each of which was counted (figures.h) when it happened */
 };
 
 /* Inside a transaction, beside what it records: chains and inserts. An unknown username is kept as a keyed hash ("h:…"), in clear only where

@@ -3,6 +3,7 @@
 #include "base/address.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "gateway/audit/figures.h"
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -184,6 +185,7 @@ bool coalescer_write(struct coalescer *coalescer, const struct tenant *tenant, c
 	g_autoptr(GError) error = NULL;
 	bool counts = stranger_can_cause(facts);
 
+	figures_note(facts);
 	if (counts && !admit_or_count(coalescer, tenant, facts, false))
 		return true;
 	if (audit_write(coalescer->store, tenant, facts, username_known, &error))
@@ -235,7 +237,7 @@ static bool tally_write(struct unit *unit, const struct slice *slice, const stru
 		return found == MISSING;
 	g_autoptr(json_t) detail = detail_of(tally, slice->now_ms);
 	struct audit_facts facts = { .event = kind->event, .result = kind->result, .reason = kind->reason, .client = kind->client, .address = kind->network,
-		.ref = tally->ref, .detail = detail, .time_ms = slice->now_ms };
+		.ref = tally->ref, .detail = detail, .time_ms = slice->now_ms, .summary = true };
 	return audit_append(unit, slice->store, tenant, &facts, false, error);
 }
 

@@ -89,7 +89,7 @@ char *row_username(const struct root_keys *keys, const struct tenant *tenant, co
 	return audit_username_hash(keys, tenant->id, login_key ? login_key : typed);
 }
 
-static const char *result_text(enum audit_result result)
+const char *audit_result_text(enum audit_result result)
 {
 	switch (result) {
 	case AUDIT_ERROR: return "error";
@@ -129,7 +129,7 @@ void row_fill(struct log_row *row, const struct store *store, const struct tenan
 	row->node = g_strdup(store_node(store));
 	row->time_ms = facts->time_ms;
 	row->event = g_strdup(audit_event_text(facts->event));
-	row->result = g_strdup(result_text(facts->result));
+	row->result = g_strdup(audit_result_text(facts->result));
 	row->reason = g_strdup(reason_name(facts->reason));
 	fill_who(row, store, tenant, facts, username_known);
 	fill_device(row, facts->user_agent);

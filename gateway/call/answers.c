@@ -1,5 +1,6 @@
 /* How answers look: OAuth errors as JSON, pages for people, one reference on both and in the logs. */
 #include "base/log.h"
+#include "base/url.h"
 #include "gateway/call/call.h"
 
 char *call_url(const struct call *call, const char *path)
@@ -18,6 +19,14 @@ struct page_frame call_frame(struct call *call)
 	};
 }
 
+/* Not on loopback: a browser would hold to it at every port of the developer's machine. Nor for names below ours, which are not ours to speak for. */
+void call_keep_secure(struct call *call)
+{
+	g_autoptr(url_t) url = url_parse(call->tenant ? call->tenant->issuer : call->gateway->base_url, NULL);
+	if (url && g_ascii_strcasecmp(url->scheme, "https") == 0 && !url_is_loopback(url))
+		reply_header(call->reply, "Strict-Transport-Security", "max-age=31536000");
+}
+
 void call_page(struct call *call, unsigned status, char *html, const char *form_action)
 {
 	g_autofree char *policy = page_security_policy(form_action);
@@ -25,8 +34,7 @@ void call_page(struct call *call, unsigned status, char *html, const char *form_
 	reply_header(call->reply, "Content-Security-Policy", policy);
 	reply_header(call->reply, "X-Frame-Options", "DENY");
 	reply_header(call->reply, "Cross-Origin-Opener-Policy", "same-origin");
-	if (g_str_has_prefix(call->tenant ? call->tenant->issuer : call->gateway->base_url, "https://"))
-		reply_header(call->reply, "Strict-Transport-Security", "max-age=31536000");
+	call_keep_secure(call);
 	reply_body_take(call->reply, "text/html; charset=utf-8", html, strlen(html));
 }
 
@@ -86,4 +94,12 @@ const struct form *call_parameters(struct call *call)
 	if (!form)
 		call_fail(call, ERROR_INVALID_REQUEST, posted ? "The form is malformed." : "The query is malformed.");
 	return form;
+}
+
+void call_leave(struct call *call, const char *place, const char *url)
+{
+	struct page_frame frame = call_frame(call);
+	g_autofree char *refresh = g_strconcat("0;url=", url, NULL);
+	reply_header(call->reply, "Refresh", refresh);
+	call_page(call, 200, page_leaving(&frame, place, url), NULL);
 }

@@ -8,7 +8,7 @@
 #include "gateway/call/gateway.h"
 #include "gateway/http/server.h"
 #include "gateway/pages/pages.h"
-#include "providers/checks.h"
+#include "base/checks.h"
 
 /* How errors look at an address. */
 enum call_style { CALL_JSON, CALL_PAGE };
@@ -31,7 +31,7 @@ void call_free(struct call *call);
 /* Keeps a g_malloc'ed text until the call ends, and returns it. */
 const char *call_own(struct call *call, char *text);
 
-/* Records a check (providers/checks.h) and returns `passed`. */
+/* Records a check (base/checks.h) and returns `passed`. */
 bool call_check(struct call *call, const char *name, const char *seen, const char *expected, bool passed);
 
 /* Facts of this call for the connection log, with request data, time and reference filled in, and the checks where it was refused or failed; *ret_detail is to
@@ -48,9 +48,13 @@ void call_fail_page(struct call *call, enum error_code code, const char *descrip
 /* Logs a GError to the process log and answers with its code; frees the error. */
 void call_fail_error(struct call *call, GError *error);
 
+/* RFC 6797, where the address is https: whoever came by it once comes by nothing less. Pages say it by themselves. */
+void call_keep_secure(struct call *call);
 /* Sends a page (takes `html`); `form_action` as page_security_policy's. */
 void call_page(struct call *call, unsigned status, char *html, const char *form_action);
 struct page_frame call_frame(struct call *call);
+/* After a posted form, on to an address that the form's page could not name in its policy: a page that goes on by itself. `place` is what people call it. */
+void call_leave(struct call *call, const char *place, const char *url);
 /* An address under the tenant's issuer: call_url(call, "/login"). Caller frees. */
 char *call_url(const struct call *call, const char *path);
 

@@ -6,6 +6,8 @@
 #include "gateway/store/store.h"
 
 struct coalescer;
+struct fetcher;
+struct flow_gate;
 struct known_tokens;
 struct sources;
 
@@ -15,6 +17,8 @@ struct gateway {
 	const struct root_keys *keys;
 	struct password_hasher *hasher;
 	struct sources *sources;      /* tenants' identity sources, opened (gateway/call/sources.h) */
+	struct fetcher *fetcher;      /* the one way out (providers/fetch.h) */
+	struct flow_gate *flow_gate;  /* how many flows a stranger may begin (gateway/login/flow_gate.h) */
 	struct coalescer *coalescer;  /* every record of a request goes through it (gateway/audit/coalesce.h) */
 	struct known_tokens *known;   /* access tokens seen before (gateway/oauth/known_tokens.h) */
 	const char *base_url;         /* no trailing slash */

@@ -26,10 +26,15 @@ struct loop {
 	_Atomic unsigned connections;
 };
 
+/* Loops of a kind. */
+struct loops {
+	struct loop *each;
+	size_t count, preferred; /* preferred: of these, the first, as many as cores */
+};
+
 struct acceptor {
 	struct http_server *server;
-	struct loop *loops;
-	size_t loop_count, preferred; /* preferred: of these, the first, as many as cores */
+	struct loops plain, tls; /* empty where no socket is of that kind */
 	pthread_t thread;
 	bool running;
 	_Atomic bool stopping;
@@ -60,11 +65,16 @@ static size_t unescape_nothing(void *data, struct MHD_Connection *connection, ch
 	return strlen(text);
 }
 
-static bool loop_start(struct loop *loop, struct http_server *server, GError **error)
+/* TLS loops poll: the epoll loop of 0.9.75 forgets, while a handshake waits for the client, that it has read all there was, and spins. Measured: one client
+ * that stops after its first byte keeps a core busy until its deadline. */
+static bool loop_start(struct loop *loop, struct http_server *server, bool tls, GError **error)
 {
+	unsigned kind = tls ? MHD_USE_POLL_INTERNAL_THREAD | MHD_USE_TLS : MHD_USE_EPOLL_INTERNAL_THREAD;
+	struct MHD_OptionItem secured[] = { { MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)certificates_priorities },
+		{ MHD_OPTION_HTTPS_CERT_CALLBACK, 0, certificates_chooser() }, { MHD_OPTION_END, 0, NULL } };
 	loop->server = server;
 	signals_block();
-	loop->daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ITC, 0, NULL, NULL,
+	loop->daemon = MHD_start_daemon(kind | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ITC, 0, NULL, NULL,
 		exchange_step, server,
 		MHD_OPTION_CONNECTION_LIMIT, (unsigned)LOOP_ROOM,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, server->options.header_bytes + POOL_BEYOND_HEAD,
@@ -74,9 +84,15 @@ static bool loop_start(struct loop *loop, struct http_server *server, GError **e
 		MHD_OPTION_NOTIFY_CONNECTION, notify, loop,
 		MHD_OPTION_URI_LOG_CALLBACK, exchange_open, server,
 		MHD_OPTION_NOTIFY_COMPLETED, exchange_close, server,
+		MHD_OPTION_ARRAY, tls ? secured : &secured[G_N_ELEMENTS(secured) - 1],
 		MHD_OPTION_END);
 	signals_restore();
 	return loop->daemon || fail(error, ERROR_INTERNAL, "libmicrohttpd did not start: %s", g_strerror(errno));
+}
+
+static bool listener_speaks_tls(const struct http_server *server, const struct listener *listener)
+{
+	return server->certificates && !listener->local;
 }
 
 static struct loop *least_laden_of(struct loop *loops, size_t count)
@@ -89,12 +105,12 @@ static struct loop *least_laden_of(struct loop *loops, size_t count)
 }
 
 /* As few loops as there are cores while they have room: one that serves many connections wakes up less often for each. */
-static struct loop *least_laden(struct acceptor *acceptor)
+static struct loop *least_laden(const struct loops *loops)
 {
-	struct loop *best = least_laden_of(acceptor->loops, acceptor->preferred);
+	struct loop *best = least_laden_of(loops->each, loops->preferred);
 	if (atomic_load(&best->connections) < LOOP_CONNECTIONS)
 		return best;
-	return least_laden_of(acceptor->loops, acceptor->loop_count);
+	return least_laden_of(loops->each, loops->count);
 }
 
 static size_t cores(void)
@@ -103,14 +119,14 @@ static size_t cores(void)
 	return sched_getaffinity(0, sizeof set, &set) == 0 ? (size_t)MAX(1, CPU_COUNT(&set)) : 1;
 }
 
-static void hand_over(struct acceptor *acceptor, int fd, const struct sockaddr *address, socklen_t length)
+static void hand_over(struct acceptor *acceptor, const struct loops *loops, int fd, const struct sockaddr *address, socklen_t length)
 {
 	struct peers *peers = acceptor->server->peers;
 	if (!peers_admit(peers, address)) {
 		close(fd);
 		return;
 	}
-	struct loop *loop = least_laden(acceptor);
+	struct loop *loop = least_laden(loops);
 	atomic_fetch_add(&loop->connections, 1);
 	if (MHD_add_connection(loop->daemon, fd, address, length) == MHD_YES)
 		return;
@@ -119,13 +135,13 @@ static void hand_over(struct acceptor *acceptor, int fd, const struct sockaddr *
 }
 
 /* False when the system has no descriptor or memory left: then all wait a little, instead of spinning on a socket that stays readable. */
-static bool accept_one(struct acceptor *acceptor, int listener)
+static bool accept_one(struct acceptor *acceptor, const struct listener *listener)
 {
 	union { struct sockaddr any; struct sockaddr_storage room; } address;
 	socklen_t length = sizeof address;
-	int fd = accept4(listener, &address.any, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	int fd = accept4(listener->fd, &address.any, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (fd >= 0) {
-		hand_over(acceptor, fd, &address.any, length);
+		hand_over(acceptor, listener_speaks_tls(acceptor->server, listener) ? &acceptor->tls : &acceptor->plain, fd, &address.any, length);
 		return true;
 	}
 	bool exhausted = errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
@@ -161,26 +177,52 @@ static void *acceptor_run(void *data)
 			drain_wake(acceptor->wake);
 		for (size_t i = 1; !resting && !exhausted && i <= count; i++)
 			if (ready[i].revents && peers_has_room(server->peers))
-				exhausted = !accept_one(acceptor, ready[i].fd);
+				exhausted = !accept_one(acceptor, &server->listeners[i - 1]);
 	}
 	return NULL;
+}
+
+/* Once for each kind. */
+static bool loops_start(struct loops *loops, struct http_server *server, bool tls, GError **error)
+{
+	if (loops->each)
+		return true;
+	loops->count = acceptor_loops(&server->options);
+	loops->preferred = MIN(loops->count, cores());
+	loops->each = g_new0(struct loop, loops->count);
+	for (size_t i = 0; i < loops->count; i++)
+		if (!loop_start(&loops->each[i], server, tls, error))
+			return false;
+	return true;
+}
+
+static void loops_stop(struct loops *loops)
+{
+	for (size_t i = 0; i < loops->count; i++)
+		if (loops->each[i].daemon)
+			MHD_stop_daemon(loops->each[i].daemon);
+	g_free(loops->each);
 }
 
 struct acceptor *acceptor_new(struct http_server *server, GError **error)
 {
 	struct acceptor *acceptor = g_new0(struct acceptor, 1);
 	acceptor->server = server;
-	acceptor->loop_count = acceptor_loops(&server->options);
-	acceptor->preferred = MIN(acceptor->loop_count, cores());
-	acceptor->loops = g_new0(struct loop, acceptor->loop_count);
 	acceptor->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	bool started = acceptor->wake >= 0 || fail(error, ERROR_INTERNAL, "eventfd: %s", g_strerror(errno));
-	for (size_t i = 0; started && i < acceptor->loop_count; i++)
-		started = loop_start(&acceptor->loops[i], server, error);
+	for (size_t i = 0; started && i < server->listener_count; i++) {
+		bool tls = listener_speaks_tls(server, &server->listeners[i]);
+		started = loops_start(tls ? &acceptor->tls : &acceptor->plain, server, tls, error);
+	}
 	if (started)
 		return acceptor;
 	acceptor_free(acceptor);
 	return NULL;
+}
+
+unsigned acceptor_room(const struct acceptor *acceptor)
+{
+	return (unsigned)acceptor_loops(&acceptor->server->options) * LOOP_CONNECTIONS; /* of either kind: who is counted in may come by each */
 }
 
 bool acceptor_start(struct acceptor *acceptor, GError **error)
@@ -211,11 +253,9 @@ void acceptor_free(struct acceptor *acceptor)
 	if (!acceptor)
 		return;
 	acceptor_stop(acceptor);
-	for (size_t i = 0; i < acceptor->loop_count; i++)
-		if (acceptor->loops[i].daemon)
-			MHD_stop_daemon(acceptor->loops[i].daemon);
+	loops_stop(&acceptor->plain);
+	loops_stop(&acceptor->tls);
 	if (acceptor->wake >= 0)
 		close(acceptor->wake);
-	g_free(acceptor->loops);
 	g_free(acceptor);
 }

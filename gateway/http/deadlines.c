@@ -16,7 +16,7 @@ struct peers {
 	bool stopping, acceptor_rests;
 	struct http_server *server;
 	struct peer *first;
-	unsigned count;
+	unsigned count, connections, per_address; /* how many there are; how many there may be */
 	uint64_t timeouts;
 	int64_t tick_ms;
 	GHashTable *by_address; /* uint64_t → struct tally */
@@ -41,12 +41,6 @@ static uint64_t address_key(const struct sockaddr *address)
 	return key ? key : 1; /* ::1 is in the zero network */
 }
 
-/* A proxy stands for many clients; what it may open in all is bounded by the total. */
-static uint64_t counted_key(const struct http_server *server, const struct sockaddr *address)
-{
-	return proxies_trust(server->proxies, address) ? 0 : address_key(address);
-}
-
 static void tally_add(struct peers *peers, uint64_t key)
 {
 	struct tally *tally = g_hash_table_lookup(peers->by_address, &key);
@@ -68,18 +62,28 @@ static void tally_remove(struct peers *peers, uint64_t key)
 bool peers_has_room(struct peers *peers)
 {
 	pthread_mutex_lock(&peers->lock);
-	bool room = peers->count < peers->server->options.connections;
+	bool room = peers->count < peers->connections;
 	peers->acceptor_rests = !room;
 	pthread_mutex_unlock(&peers->lock);
 	return room;
 }
 
+void peers_bound(struct peers *peers, unsigned connections, unsigned per_address)
+{
+	pthread_mutex_lock(&peers->lock);
+	peers->connections = connections;
+	peers->per_address = per_address;
+	pthread_mutex_unlock(&peers->lock);
+}
+
 bool peers_admit(struct peers *peers, const struct sockaddr *address)
 {
-	uint64_t key = counted_key(peers->server, address);
+	uint64_t key = address_key(address);
+	/* A proxy stands for many clients; what it may open in all is bounded by the total. It is counted all the same: it may lose its trust meanwhile. */
+	bool proxy = proxies_trust(peers->server->proxies, address);
 	pthread_mutex_lock(&peers->lock);
 	struct tally *tally = key ? g_hash_table_lookup(peers->by_address, &key) : NULL;
-	bool admitted = !tally || tally->count < peers->server->options.per_address;
+	bool admitted = proxy || !tally || tally->count < peers->per_address;
 	if (admitted) {
 		peers->count++;
 		if (key)
@@ -103,7 +107,7 @@ static bool release(struct peers *peers, uint64_t key)
 void peers_release(struct peers *peers, const struct sockaddr *address)
 {
 	pthread_mutex_lock(&peers->lock);
-	release(peers, counted_key(peers->server, address));
+	release(peers, address_key(address));
 	pthread_mutex_unlock(&peers->lock);
 }
 
@@ -120,7 +124,7 @@ struct peer *peer_open(struct http_server *server, struct MHD_Connection *connec
 		peer->address.v4 = *(const struct sockaddr_in *)(const void *)address;
 	else if (address->sa_family == AF_INET6)
 		peer->address.v6 = *(const struct sockaddr_in6 *)(const void *)address;
-	peer->address_key = counted_key(server, address);
+	peer->address_key = address_key(address);
 	peer_deadline(peer, clock_monotonic_ms() + server->options.head_ms);
 	request_init(&peer->request, peer);
 	pthread_mutex_lock(&peers->lock);
@@ -147,6 +151,7 @@ void peer_close(struct peer *peer)
 	bool awaited = release(peers, peer->address_key);
 	pthread_mutex_unlock(&peers->lock);
 	request_reset(&peer->request);
+	certificates_release(peer->certificates);
 	g_free(peer);
 	if (awaited)
 		acceptor_wake(server->acceptor);
@@ -182,6 +187,8 @@ struct peers *peers_new(struct http_server *server)
 	const struct http_options *options = &server->options;
 	struct peers *peers = g_new0(struct peers, 1);
 	peers->server = server;
+	peers->connections = options->connections;
+	peers->per_address = options->per_address;
 	pthread_condattr_t monotonic;
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);

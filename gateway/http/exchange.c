@@ -49,12 +49,14 @@ void exchange_end(struct peer *peer)
 	struct request *request = &peer->request;
 	if (!peer->under_way)
 		return;
+	int64_t now_ns = clock_monotonic_ns();
 	peer->under_way = false;
+	figures_count(request, now_ns);
 	if (request->endpoint && server->app.release)
 		server->app.release(server->app.data, request->context);
 	request_reset(request);
 	peer->first = false;
-	peer_deadline(peer, clock_monotonic_ms() + server->options.idle_ms);
+	peer_deadline(peer, now_ns / 1000000 + server->options.idle_ms);
 	count(&counters_mine(server)->completed);
 }
 
@@ -182,7 +184,7 @@ static bool takes_form(const struct request *request)
 static bool accept_body(struct request *request)
 {
 	bool typed, encoded = request_header(request, "Content-Encoding", NULL) != NULL;
-	request->body_max = request->endpoint->body_max ? request->endpoint->body_max : server_of(request)->options.body_bytes;
+	request->body_max = request->endpoint->body_max ? request->endpoint->body_max : atomic_load_explicit(&server_of(request)->body_bytes, memory_order_relaxed);
 	if (!request_has_body(request))
 		return true;
 	const char *type = request_header(request, "Content-Type", &typed);
@@ -215,7 +217,8 @@ static enum MHD_Result take_head(struct request *request, const char *method, co
 {
 	struct http_server *server = server_of(request);
 	struct counters *counters = counters_mine(server);
-	int64_t now_ms = clock_monotonic_ms();
+	request->begun_ns = clock_monotonic_ns();
+	int64_t now_ms = request->begun_ns / 1000000;
 	count(&counters->requests);
 	peer_deadline(request->peer, now_ms + server->options.body_ms);
 	request->time_ms = clock_now_ms();

@@ -20,6 +20,7 @@
 #define SEEN_MAX 64
 
 struct proxies {
+	struct proxies *older; /* what was believed before, which a request under way may still be reading */
 	bool unix_sockets;
 	_Atomic int64_t noted_ms;
 	size_t count;
@@ -43,7 +44,7 @@ bool proxies_read(const char *const *list, struct proxies **ret_proxies, GError 
 	size_t length = 0;
 	while (list && list[length])
 		length++;
-	struct proxies *proxies = length ? g_malloc0(sizeof *proxies + length * sizeof proxies->networks[0]) : NULL;
+	struct proxies *proxies = g_malloc0(sizeof *proxies + length * sizeof proxies->networks[0]);
 	for (size_t i = 0; i < length; i++) {
 		const char *expected;
 		if (!strcmp(list[i], "unix"))
@@ -59,6 +60,31 @@ bool proxies_read(const char *const *list, struct proxies **ret_proxies, GError 
 	return true;
 }
 
+static bool proxies_same(const struct proxies *a, const struct proxies *b)
+{
+	return a->unix_sockets == b->unix_sockets && a->count == b->count && memcmp(a->networks, b->networks, a->count * sizeof a->networks[0]) == 0;
+}
+
+void proxies_replace(_Atomic(struct proxies *) *place, struct proxies *fresh)
+{
+	struct proxies *now = atomic_load(place);
+	if (proxies_same(now, fresh)) {
+		g_free(fresh);
+		return;
+	}
+	fresh->older = now;
+	atomic_store(place, fresh);
+}
+
+void proxies_free(struct proxies *proxies)
+{
+	while (proxies) {
+		struct proxies *older = proxies->older;
+		g_free(proxies);
+		proxies = older;
+	}
+}
+
 static bool is_proxy(const struct proxies *proxies, const struct in6_addr *address)
 {
 	for (size_t i = 0; i < proxies->count; i++)
@@ -70,8 +96,6 @@ static bool is_proxy(const struct proxies *proxies, const struct in6_addr *addre
 bool proxies_trust(const struct proxies *proxies, const struct sockaddr *peer)
 {
 	struct in6_addr address;
-	if (!proxies)
-		return false;
 	if (peer->sa_family == AF_UNIX)
 		return proxies->unix_sockets;
 	return address_from_socket(peer, &address) && is_proxy(proxies, &address);

@@ -70,7 +70,7 @@ struct request {
 	const char *uri;             /* our copy, untouched */
 	size_t uri_length;
 	const char *path, *query_text, *host; /* "" until the guard is content */
-	int64_t time_ms, deadline_ms, queue_deadline_ms;
+	int64_t time_ms, deadline_ms, queue_deadline_ms, begun_ns; /* begun_ns 0: its head was never whole */
 	const struct http_endpoint *endpoint;
 	void *context;
 	char *body;                  /* in the arena when short, else on the heap */
@@ -90,21 +90,28 @@ struct peer {
 	_Atomic int64_t deadline_ms; /* monotonic; the reaper shuts the socket down after it */
 	bool first;                  /* no request was completed yet: the head's deadline runs from accept */
 	bool under_way;              /* its request was counted as started, not yet as completed */
-	uint64_t address_key;        /* 0: not counted by address (a unix socket, a trusted proxy) */
+	uint64_t address_key;        /* 0: a unix socket, which is not counted by address */
 	union { struct sockaddr any; struct sockaddr_in v4; struct sockaddr_in6 v6; } address;
 	char address_text[INET6_ADDRSTRLEN]; /* the peer's own; made when first asked for */
+	struct certificates *certificates; /* held from its handshake on; NULL: none yet, or plain HTTP */
 	struct request request;
+};
+
+struct route_counters {
+	_Atomic uint64_t by_class[5], latency[LATENCY_BOUNDS + 1], total_us;
 };
 
 /* One a thread, so that counting shares no cache line. */
 struct counters {
 	_Atomic uint64_t started, completed, requests, refused_by_guard, shed, suspended;
+	_Atomic(struct route_counters *) routes; /* of those that end requests: libmicrohttpd's threads */
 } __attribute__((aligned(64)));
 
 struct listener {
 	int fd;                      /* -1 once closed */
 	char *address;
 	char *unix_path;             /* removed at the end */
+	bool local;                  /* a unix socket, ours or inherited */
 };
 
 struct http_server {
@@ -114,7 +121,10 @@ struct http_server {
 	size_t listener_count;
 	struct workers *workers;
 	struct peers *peers;
-	struct proxies *proxies;     /* NULL: nobody is trusted */
+	_Atomic(struct proxies *) proxies;
+	_Atomic size_t body_bytes;   /* limits.body as it is now */
+	pthread_mutex_t certificates_lock;
+	struct certificates *certificates; /* NULL: plain HTTP */
 	struct acceptor *acceptor;
 	struct counters *counters;
 	size_t counters_size;
@@ -128,6 +138,9 @@ struct counters *counters_mine(struct http_server *server);
 void signals_block(void);
 void signals_restore(void);
 bool thread_start(pthread_t *thread, const char *name, void *(*run)(void *), void *data);
+/* figures.c: a request that ended at `now_ns` is counted under its route, by the thread that it belongs to. */
+void figures_count(const struct request *request, int64_t now_ns);
+void figures_free(struct http_server *server);
 static inline void count(_Atomic uint64_t *counter)
 {
 	atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + 1, memory_order_release);
@@ -138,9 +151,21 @@ bool listener_open(struct listener *listener, const char *where, GError **error)
 /* New clients are refused from here on. */
 void listener_close(struct listener *listener);
 
+/* certificates.c */
+extern const char certificates_priorities[];
+/* A gnutls_certificate_retrieve_function2. */
+void *certificates_chooser(void);
+/* NULL with *error, which names the file. */
+struct certificates *certificates_read(const struct http_certificate *files, size_t count, GError **error);
+/* Takes `fresh` over. Who is connected keeps the old ones until he leaves. */
+void certificates_replace(struct http_server *server, struct certificates *fresh);
+/* Takes NULL. */
+void certificates_release(struct certificates *certificates);
+
 /* accept.c */
 size_t acceptor_loops(const struct http_options *options);
 struct acceptor *acceptor_new(struct http_server *server, GError **error);
+unsigned acceptor_room(const struct acceptor *acceptor);
 bool acceptor_start(struct acceptor *acceptor, GError **error);
 /* A place was freed; may be called from any thread. */
 void acceptor_wake(struct acceptor *acceptor);
@@ -155,6 +180,8 @@ void peers_figures(struct peers *peers, struct http_figures *figures);
 /* Shuts every socket down, whatever its deadline. */
 void peers_shutdown(struct peers *peers);
 bool peers_has_room(struct peers *peers);
+/* New bounds; those who are connected stay. */
+void peers_bound(struct peers *peers, unsigned connections, unsigned per_address);
 /* Counts a connection in, before libmicrohttpd has it. False: that address has its share. */
 bool peers_admit(struct peers *peers, const struct sockaddr *address);
 void peers_release(struct peers *peers, const struct sockaddr *address);
@@ -174,6 +201,7 @@ void workers_close(struct workers *workers);
 /* Whether no request is queued, in a worker's hands, or suspended for any other reason. */
 bool workers_are_idle(struct workers *workers);
 void workers_stop(struct workers *workers);
+void workers_figures(struct workers *workers, struct http_queue_figures *figures);
 
 /* exchange.c: libmicrohttpd's callbacks, and the two ends that workers share with them */
 void *exchange_open(void *server, const char *uri, struct MHD_Connection *connection);
@@ -198,8 +226,11 @@ const struct refusal *guard_check(struct request *request, const char *method, c
 bool guard_knows_library(void);
 
 /* forwarded.c */
-/* *ret_proxies, freed with g_free, is NULL for an empty list. False when an item is neither a network nor "unix". */
+/* False when an item is neither a network nor "unix". */
 bool proxies_read(const char *const *list, struct proxies **ret_proxies, GError **error);
+/* Takes the place of what is believed now; the old one lives on for those who read it, until proxies_free of the newest. By one thread at a time. */
+void proxies_replace(_Atomic(struct proxies *) *place, struct proxies *fresh);
+void proxies_free(struct proxies *proxies);
 /* Whether what this peer says of others is believed. */
 bool proxies_trust(const struct proxies *proxies, const struct sockaddr *peer);
 /* The client's address as the trusted proxies tell it; NULL: it is the peer's own. Lives as long as the request. */

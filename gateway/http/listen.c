@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <netdb.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -37,7 +38,8 @@ static bool name_socket(struct listener *listener, const char *where, GError **e
 	char host[NI_MAXHOST], port[NI_MAXSERV];
 	if (getsockname(listener->fd, (struct sockaddr *)&address, &length) < 0)
 		return fail_errno(error, where, "getsockname");
-	if (address.ss_family == AF_UNIX) {
+	listener->local = address.ss_family == AF_UNIX;
+	if (listener->local) {
 		listener->address = g_strdup(where);
 		return true;
 	}
@@ -86,6 +88,9 @@ static bool open_unix(struct listener *listener, const char *where, const char *
 	if (!bind_and_listen(listener, where, (struct sockaddr *)&address, sizeof address, error))
 		return false;
 	listener->unix_path = g_strdup(path);
+	/* The proxy is another user, in our group; who may reach the folder is for its owner to say. */
+	if (chmod(path, 0660) < 0)
+		return fail_errno(error, where, "chmod");
 	return name_socket(listener, where, error);
 }
 

@@ -17,7 +17,7 @@ static void request_clear(struct request *request)
 	request->sent_uri = NULL;
 	request->uri = request->path = request->query_text = request->host = "";
 	request->uri_length = request->header_count = 0;
-	request->time_ms = request->deadline_ms = request->queue_deadline_ms = 0;
+	request->time_ms = request->deadline_ms = request->queue_deadline_ms = request->begun_ns = 0;
 	request->endpoint = NULL;
 	request->context = NULL;
 	request->body = NULL;

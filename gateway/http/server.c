@@ -83,12 +83,15 @@ static void server_free(struct http_server *server)
 	acceptor_free(server->acceptor);
 	workers_stop(server->workers);
 	peers_free(server->peers);
-	g_free(server->proxies);
+	proxies_free(server->proxies);
 	for (size_t i = 0; i < server->listener_count; i++) {
 		listener_close(&server->listeners[i]);
 		g_free(server->listeners[i].address);
 	}
 	g_free(server->listeners);
+	certificates_release(server->certificates);
+	pthread_mutex_destroy(&server->certificates_lock);
+	figures_free(server);
 	free(server->counters);
 	g_free(server);
 }
@@ -104,7 +107,14 @@ static bool listeners_open(struct http_server *server, GError **error)
 /* Everything is there before the first client is accepted, so that a start that fails has answered nobody. */
 static bool server_run(struct http_server *server, GError **error)
 {
-	return proxies_read(server->options.trusted_proxies, &server->proxies, error) && listeners_open(server, error) &&
+	struct proxies *proxies;
+	if (!proxies_read(server->options.trusted_proxies, &proxies, error))
+		return false;
+	server->proxies = proxies;
+	const struct http_options *options = &server->options;
+	if (options->certificate_count && !(server->certificates = certificates_read(options->certificates, options->certificate_count, error)))
+		return false;
+	return listeners_open(server, error) &&
 	       (server->workers = workers_start(server, error)) && (server->acceptor = acceptor_new(server, error)) &&
 	       acceptor_start(server->acceptor, error);
 }
@@ -130,14 +140,17 @@ struct http_server *http_server_start(const struct http_options *options, const 
 	for (size_t i = 0; i < server->listener_count; i++)
 		server->listeners[i].fd = -1;
 	/* libmicrohttpd's threads, and those of ours that shed: the workers, the queue's clock and the one that stops the server. */
-	server->counters_size = acceptor_loops(&server->options) + server->options.worker_threads + 2;
+	server->counters_size = 2 * acceptor_loops(&server->options) + server->options.worker_threads + 2;
 	server->counters = counters_new(server->counters_size);
 	if (!guard_knows_library())
 		log_line(LOG_LEVEL_WARNING, "http.library", "version", MHD_get_version(), "detail",
 			"not the libmicrohttpd this was measured with: bare LF, folded headers and NUL are left to its own checks", NULL);
+	pthread_mutex_init(&server->certificates_lock, NULL);
+	server->body_bytes = server->options.body_bytes;
 	server->peers = peers_new(server);
 	bool started = server_run(server, error);
 	server->options.listen = server->options.trusted_proxies = NULL; /* borrowed for the start only */
+	server->options.certificates = NULL;
 	if (started)
 		return server;
 	server_free(server);
@@ -147,6 +160,31 @@ struct http_server *http_server_start(const struct http_options *options, const 
 const char *http_server_address(const struct http_server *server, size_t index)
 {
 	return index < server->listener_count ? server->listeners[index].address : NULL;
+}
+
+unsigned http_server_room(const struct http_server *server)
+{
+	return acceptor_room(server->acceptor);
+}
+
+bool http_server_adjust(struct http_server *server, const struct http_adjustment *adjustment, GError **error)
+{
+	struct proxies *proxies;
+	struct certificates *certificates = NULL;
+	bool renews = server->certificates && adjustment->certificate_count;
+	if (renews && !(certificates = certificates_read(adjustment->certificates, adjustment->certificate_count, error)))
+		return false;
+	if (!proxies_read(adjustment->trusted_proxies, &proxies, error)) {
+		certificates_release(certificates);
+		return false;
+	}
+	if (renews)
+		certificates_replace(server, certificates);
+	proxies_replace(&server->proxies, proxies);
+	atomic_store(&server->body_bytes, adjustment->body_bytes);
+	peers_bound(server->peers, MIN(adjustment->connections, http_server_room(server)), adjustment->per_address);
+	acceptor_wake(server->acceptor);
+	return true;
 }
 
 struct http_figures http_server_figures(const struct http_server *server)

@@ -177,6 +177,14 @@ bool workers_are_idle(struct workers *workers)
 	return idle;
 }
 
+void workers_figures(struct workers *workers, struct http_queue_figures *figures)
+{
+	pthread_mutex_lock(&workers->lock);
+	*figures = (struct http_queue_figures){ .threads = (unsigned)workers->thread_count, .idle = workers->idle, .queued = (unsigned)workers->queued,
+		.held = workers->held };
+	pthread_mutex_unlock(&workers->lock);
+}
+
 void workers_stop(struct workers *workers)
 {
 	if (!workers)

@@ -7,6 +7,7 @@ void signin_endpoint(struct call *call);      /* GET and POST /login */
 void upstream_begin_endpoint(struct call *call);    /* GET /login/{provider} */
 void upstream_callback_endpoint(struct call *call); /* GET and POST /callback/{provider} */
 void change_password_endpoint(struct call *call); /* GET and POST /password */
+void upstream_notice_endpoint(struct call *call);    /* POST /oidc/{provider}/backchannel-logout */
 void consent_endpoint(struct call *call);     /* GET and POST /consent */
 void logout_endpoint(struct call *call);      /* OpenID Connect RP-Initiated Logout 1.0 */
 void logout_done_endpoint(struct call *call);

@@ -8,6 +8,7 @@
 #include "gateway/call/entitlement.h"
 #include "gateway/call/browser.h"
 #include "gateway/call/trial.h"
+#include "gateway/login/flow_gate.h"
 #include "gateway/login/steps.h"
 #include "policies/acr.h"
 #include "policies/next.h"
@@ -61,9 +62,20 @@ static bool insert_in_unit(struct unit *unit, void *data, GError **error)
 	return flow_insert(unit, login->call->tenant->id, &login->flow, error);
 }
 
+static bool turn_away(struct call *call)
+{
+	call_check(call, "flows begun", "too many", "fewer from this address, or at this tenant", false);
+	call_audit(call, EVENT_AUTHORIZE_REFUSE, REASON_FLOOD);
+	reply_header(call->reply, "Retry-After", "5");
+	call_fail_page(call, ERROR_TOO_MANY_REQUESTS, NULL);
+	return false;
+}
+
 bool flow_start(struct login *login)
 {
 	GError *error = NULL;
+	if (!flow_gate_admits(login->call))
+		return turn_away(login->call);
 	flow_bind_browser(login);
 	login->handle = browser_session_value(login->flow.digest);
 	if (store_write(login->call->gateway->store, insert_in_unit, login, &error))

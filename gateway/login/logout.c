@@ -7,6 +7,7 @@
 #include "gateway/call/own_token.h"
 #include "gateway/call/browser.h"
 #include "gateway/call/cookies.h"
+#include "gateway/call/sources.h"
 #include "gateway/login/endpoints.h"
 
 struct logout {
@@ -99,10 +100,56 @@ static bool end_in_unit(struct unit *unit, void *data, GError **error)
 		&& audit_append(unit, call->gateway->store, call->tenant, &facts, true, error);
 }
 
+/* --- and at the provider --- */
+
+/* Where the browser goes on to from /logout/done, with a MAC: only what was checked here comes back as good. */
+static char *return_state(const struct call *call, const char *return_url)
+{
+	uint8_t mac[DIGEST_SIZE];
+	struct digest_parts *parts = digest_parts_new("return after logout");
+	digest_parts_add_text(parts, call->tenant->id);
+	digest_parts_add_text(parts, return_url);
+	digest_parts_finish_keyed(parts, call->gateway->form_key, DERIVED_KEY_SIZE, mac);
+	g_autofree char *seal = base64url_encode(mac, sizeof mac), *text = base64url_encode(return_url, strlen(return_url));
+	return g_strconcat(text, ".", seal, NULL);
+}
+
+static struct secret *session_keep(struct logout *logout)
+{
+	struct secret *keep = NULL;
+	struct unit *unit = store_reader(logout->call->gateway->store, NULL);
+	if (unit)
+		session_keep_find(unit, logout->call->tenant->id, logout->session.id, &keep, NULL);
+	return keep;
+}
+
+/* The address that signs the person out at the provider the session came from; NULL: there is none, or it cannot be had now. Signing out here never waits on it
+ * to succeed. Caller frees. */
+static char *upstream_url(struct logout *logout, const char *return_url)
+{
+	struct call *call = logout->call;
+	struct provider_answer answer = { 0 };
+	g_autoptr(source_list_t) list = sources_of(call->gateway->sources, call->tenant, NULL);
+	const struct source *source = list && logout->session.provider ? source_named(list, logout->session.provider) : NULL;
+	if (!source || !source->driver->logout)
+		return NULL;
+	g_autoptr(secret_t) keep = session_keep(logout);
+	if (!keep || !slots_take(source->slots, request_deadline_ms(call->request)))
+		return NULL;
+	g_autofree char *done = call_url(call, "/logout/done"), *state = return_state(call, return_url);
+	source->driver->logout(source->state, &(struct provider_logout){ .keep = keep, .return_url = done, .state = state,
+		.now_ms = request_time_ms(call->request), .deadline_ms = request_deadline_ms(call->request) }, &answer);
+	slots_give_back(source->slots);
+	char *url = answer.verdict == VERDICT_MORE ? g_steal_pointer(&answer.step.url) : NULL;
+	provider_answer_clear(&answer);
+	return url;
+}
+
 static void end_session(struct logout *logout, const char *return_url)
 {
 	GError *error = NULL;
 	struct call *call = logout->call;
+	g_autofree char *upstream = upstream_url(logout, return_url);
 	call->facts = (struct audit_facts){ .account = logout->account.id, .username = logout->account.username, .session = logout->session.id,
 		.client = logout->client ? logout->client->client_id : NULL };
 	if (!store_write(call->gateway->store, end_in_unit, logout, &error)) {
@@ -110,7 +157,10 @@ static void end_session(struct logout *logout, const char *return_url)
 		return;
 	}
 	call_cookie_set(call, COOKIE_SESSION, NULL, 0);
-	reply_redirect(call->reply, 303, return_url);
+	if (upstream && request_method(call->request) == METHOD_POST)
+		call_leave(call, logout->session.provider, upstream);
+	else
+		reply_redirect(call->reply, 303, upstream ? upstream : return_url);
 }
 
 /* What goes with the browser when it is sent to /logout again. The hint names the client, and proves no more than before. */
@@ -190,8 +240,25 @@ void logout_endpoint(struct call *call)
 	logout_clear(&logout);
 }
 
+/* What the state that came back from the provider says, where it is ours. Caller frees; NULL: nothing. */
+static char *returned_url(struct call *call)
+{
+	const struct form *query = request_query(call->request);
+	const char *state = query ? form_value(query, "state") : NULL, *dot = state ? strchr(state, '.') : NULL;
+	uint8_t bytes[2049];
+	size_t length = 0;
+	if (!dot || !base64url_decode(state, (size_t)(dot - state), bytes, sizeof bytes - 1, &length))
+		return NULL;
+	g_autofree char *url = g_strndup((const char *)bytes, length), *expected = return_state(call, url);
+	return secrets_equal(state, strlen(state), expected, strlen(expected)) ? g_steal_pointer(&url) : NULL;
+}
+
 void logout_done_endpoint(struct call *call)
 {
 	struct page_frame frame = call_frame(call);
-	call_page(call, 200, page_signed_out(&frame, NULL), NULL);
+	g_autofree char *url = returned_url(call), *own = call_url(call, "/logout/done");
+	if (url && strcmp(url, own) != 0)
+		reply_redirect(call->reply, 303, url);
+	else
+		call_page(call, 200, page_signed_out(&frame, NULL), NULL);
 }

@@ -79,12 +79,12 @@ static void show(struct login *login, const struct ways_in *ways, const struct s
 		.problem = view->problem, .provider = view->provider, .client_name = login->client ? login->client->client_name : NULL,
 		.may_cancel = login->client != NULL, .ask_name = ways->by_password || ways->elsewhere_by_domain,
 		.ask_password = ways->by_password && (!ways->elsewhere_by_domain || view->username), .providers = links };
-	bool busy = g_strcmp0(view->problem, "busy") == 0;
+	bool busy = g_strcmp0(view->problem, "busy") == 0 || g_strcmp0(view->problem, "unavailable") == 0;
 	if (view->provider)
 		facts.frame.reference = request_reference(call->request);
 	if (busy)
 		reply_header(call->reply, "Retry-After", "1");
-	call_page(call, busy ? 503 : 200, page_sign_in(&facts), origin);
+	call_page(call, busy ? 503 : view->provider ? 403 : 200, page_sign_in(&facts), origin);
 	links_free(links);
 }
 
@@ -111,7 +111,7 @@ bool signin_routes(struct login *login, const char *username)
 	bool loaded = ways_load(&ways, login->call);
 	const struct source *source = loaded ? routed(&ways, username) : NULL;
 	if (source)
-		upstream_go(login, source->name, username);
+		upstream_go(login, source, username);
 	source_list_unref(ways.list);
 	return !loaded || source;
 }
@@ -133,7 +133,7 @@ bool signin_goes_elsewhere(struct login *login)
 	bool loaded = ways_load(&ways, login->call);
 	const struct source *source = loaded ? unasked(login, &ways) : NULL;
 	if (source)
-		upstream_go(login, source->name, NULL);
+		upstream_go(login, source, NULL);
 	source_list_unref(ways.list);
 	return !loaded || source;
 }

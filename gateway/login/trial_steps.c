@@ -40,7 +40,7 @@ void trial_open(struct call *call, const struct source *source, const char *hand
 	if (!store_write(call->gateway->store, bind_in_unit, &opening, &error))
 		call_fail_error(call, error);
 	else if (call_check(call, "trial", opening.found == FOUND ? "opened" : "none, over, or opened before", "one that nobody has opened", opening.found == FOUND))
-		upstream_go(&login, source->name, NULL);
+		upstream_go(&login, source, NULL);
 	else {
 		call_audit(call, EVENT_LOGIN_REFUSE, REASON_FLOW_EXPIRED);
 		call_fail_page(call, ERROR_FLOW_EXPIRED, NULL);

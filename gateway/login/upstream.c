@@ -225,13 +225,16 @@ static bool may_begin(struct login *login, const struct source *source)
 }
 
 /* A flow that is not stored yet has no cookie to come back with: it is stored, and the browser sent here again. */
-void upstream_go(struct login *login, const char *provider, const char *login_hint)
+void upstream_go(struct login *login, const struct source *source, const char *login_hint)
 {
-	g_autofree char *path = g_strconcat("/login/", provider, NULL), *hint = login_hint ? url_encode(login_hint) : NULL;
+	g_autofree char *path = g_strconcat("/login/", source->name, NULL), *hint = login_hint ? url_encode(login_hint) : NULL;
 	if (!login->handle && !flow_start(login))
 		return;
 	g_autofree char *base = flow_url(login, path), *url = g_strconcat(base, hint ? "&login_hint=" : NULL, hint, NULL);
-	reply_redirect(login->call->reply, 303, url);
+	if (request_method(login->call->request) == METHOD_POST)
+		call_leave(login->call, source->display_name, url);
+	else
+		reply_redirect(login->call->reply, 303, url);
 }
 
 void upstream_begin_endpoint(struct call *call)
@@ -246,7 +249,7 @@ void upstream_begin_endpoint(struct call *call)
 		trial_open(call, source, form_value(query, "trial"));
 	} else if (source && !form_value(query, "flow")) {
 		flow_new_alone(&login);
-		upstream_go(&login, source->name, form_value(query, "login_hint"));
+		upstream_go(&login, source, form_value(query, "login_hint"));
 	} else if (source && login_load_or_trial(&login, call, form_value(query, "flow")) && may_begin(&login, source)) {
 		begin(&login, source);
 	}

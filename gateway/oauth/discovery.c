@@ -72,6 +72,8 @@ static void add_answers(json_t *metadata)
 {
 	json_object_set_new(metadata, "authorization_response_iss_parameter_supported", json_true());
 	json_object_set_new(metadata, "claims_parameter_supported", json_true());
+	json_object_set_new(metadata, "backchannel_logout_supported", json_true());
+	json_object_set_new(metadata, "backchannel_logout_session_supported", json_true());
 	json_object_set_new(metadata, "request_parameter_supported", json_false());
 	json_object_set_new(metadata, "request_uri_parameter_supported", json_false());
 }

@@ -3,6 +3,7 @@
 #include "gateway/oauth/issue.h"
 #include "base/encoding.h"
 #include "crypto/opaque_token.h"
+#include "gateway/call/own_token.h"
 #include "policies/claims.h"
 #include "policies/scope.h"
 
@@ -118,21 +119,6 @@ static json_t *access_claims(struct call *call, const struct issue *issue, int64
 	return claims;
 }
 
-char *issue_sign(struct call *call, enum jose_algorithm algorithm, const char *typ, const json_t *claims, GError **error)
-{
-	g_autoptr(keyring_t) ring = NULL;
-	if (cache_keyring(call->gateway->cache, call->tenant->id, &ring, error) == BROKEN)
-		return NULL;
-	const struct jose_key *key = keyring_signer(ring, algorithm);
-	if (!key) {
-		fail(error, ERROR_INTERNAL, "tenant %s has no active %s key; run: passerelle key rotate --tenant %s", call->tenant->name,
-			jose_algorithm_name(algorithm), call->tenant->name);
-		return NULL;
-	}
-	g_autofree char *payload = json_text(claims);
-	return jws_sign(key, typ, payload, strlen(payload), error);
-}
-
 bool issue_access(struct call *call, const struct issue *issue, struct access *ret, GError **error)
 {
 	struct shape shape;
@@ -142,7 +128,7 @@ bool issue_access(struct call *call, const struct issue *issue, struct access *r
 	g_autoptr(json_t) claims = access_claims(call, issue, lifetime_s);
 	*ret = (struct access){ .expires_s = lifetime_s, .opaque = shape.format == TOKEN_FORMAT_OPAQUE };
 	if (!ret->opaque)
-		return (ret->token = issue_sign(call, shape.algorithm, "at+jwt", claims, error)) != NULL;
+		return (ret->token = own_token_sign(call->gateway, call->tenant, shape.algorithm, "at+jwt", claims, error)) != NULL;
 	char token[OPAQUE_TOKEN_SIZE];
 	opaque_token_make(OPAQUE_ACCESS_PREFIX, token);
 	ret->token = g_strdup(token);
@@ -194,7 +180,7 @@ char *issue_id_token(struct call *call, const struct issue *issue, const char *a
 	if (issue->client->id_token_alg != JOSE_ED25519) /* optional here (section 3.1.3.6), and libraries disagree on Ed25519's digest */
 		json_object_set_new(claims, "at_hash", json_string(at_hash));
 	add_person(claims, issue);
-	return issue_sign(call, issue->client->id_token_alg, "JWT", claims, error);
+	return own_token_sign(call->gateway, call->tenant, issue->client->id_token_alg, "JWT", claims, error);
 }
 
 json_t *issue_answer(const struct access *access, const char *scope)

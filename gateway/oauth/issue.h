@@ -30,8 +30,6 @@ bool issue_access(struct call *call, const struct issue *issue, struct access *r
 /* The ID token; `access_token` for at_hash. Caller frees. */
 char *issue_id_token(struct call *call, const struct issue *issue, const char *access_token, GError **error);
 
-/* A JWS of these claims by the tenant's active key for the algorithm; `typ` NULL: none. Caller frees; NULL with *error. */
-char *issue_sign(struct call *call, enum jose_algorithm algorithm, const char *typ, const json_t *claims, GError **error);
 /* What claims are released from. Borrowed. */
 struct claim_facts issue_claim_facts(const struct account *account);
 

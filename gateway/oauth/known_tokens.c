@@ -1,5 +1,6 @@
 /* The table of known tokens: shards by the digest's first byte, each with a lock held for one look-up. */
 #include "gateway/oauth/known_tokens.h"
+#include "base/counters.h"
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -130,6 +131,7 @@ struct live_token *known_tokens_get(struct known_tokens *known, const char *tena
 		*ret_fresh = entry->generation == known_tokens_generation(known, tenant);
 	}
 	pthread_mutex_unlock(&shard->lock);
+	counter_add(token && *ret_fresh ? COUNTER_TOKEN_KNOWN : COUNTER_TOKEN_ASKED);
 	return token;
 }
 

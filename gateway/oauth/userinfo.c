@@ -1,5 +1,6 @@
 /* UserInfo (OpenID Connect Core section 5.3): the claims of whoever a live token with scope openid stands for. Bearer in the header (RFC 6750 section 2.1) or
  * in a posted form (section 2.2), one of the two; never in the query. */
+#include "gateway/call/own_token.h"
 #include "gateway/oauth/oauth.h"
 #include "gateway/oauth/resolve.h"
 #include "gateway/oauth/issue.h"
@@ -43,7 +44,7 @@ static void send(struct call *call, const struct client *client, json_t *claims)
 	}
 	json_object_set_new(claims, "iss", json_string(call->tenant->issuer));
 	json_object_set_new(claims, "aud", json_string(client->client_id));
-	char *jwt = issue_sign(call, client->userinfo_alg, NULL, claims, &error);
+	char *jwt = own_token_sign(call->gateway, call->tenant, client->userinfo_alg, NULL, claims, &error);
 	if (!jwt) {
 		call_fail_error(call, error);
 		return;

@@ -107,6 +107,15 @@ char *page_form_post(const struct page_form_post *facts)
 	return rendering_end(&out);
 }
 
+char *page_leaving(const struct page_frame *frame, const char *place, const char *url)
+{
+	struct rendering out;
+
+	rendering_begin(&out, frame->language);
+	template_leaving(&out, &(struct view_leaving) { .frame = *frame, .place = place, .url = url });
+	return rendering_end(&out);
+}
+
 char *page_account(const struct page_account *facts)
 {
 	struct rendering out;

@@ -85,6 +85,9 @@ struct page_form_post {
 };
 char *page_form_post(const struct page_form_post *facts);
 
+/* Where a posted form ends at a provider: Chromium holds a form's redirects to form-action, so the browser leaves from a page (with a Refresh header) instead. */
+char *page_leaving(const struct page_frame *frame, const char *place, const char *url);
+
 struct page_account {
 	struct page_frame frame;
 	const char *username, *name, *email;

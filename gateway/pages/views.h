@@ -29,6 +29,12 @@ struct view_trial_end {
 };
 void template_trial_end(struct rendering *out, const struct view_trial_end *facts);
 
+struct view_leaving {
+	struct page_frame frame;
+	const char *place, *url;
+};
+void template_leaving(struct rendering *out, const struct view_leaving *facts);
+
 struct view_error {
 	struct page_frame frame;
 	const char *title, *text, *advice; /* messages */

@@ -117,7 +117,8 @@ bool account_update(struct unit *unit, const char *tenant, const struct account 
 
 bool account_end_all(struct unit *unit, const char *tenant, const char *account, int64_t now_ms, GError **error)
 {
-	return change_add_returned(unit, tenant, "session", error, sessions_end, VALUES(value_text(tenant), value_text(account), value_integer(now_ms))) &&
+	return logout_delivery_add_account(unit, tenant, account, now_ms, error) &&
+	       change_add_returned(unit, tenant, "session", error, sessions_end, VALUES(value_text(tenant), value_text(account), value_integer(now_ms))) &&
 	       change_add_returned(unit, tenant, "grant", error, grants_revoke, VALUES(value_text(tenant), value_text(account), value_integer(now_ms)));
 }
 

@@ -5,6 +5,7 @@
  * from before a change could be put in after the change's row has been read, and would stay wrong for ever.
  */
 #include "gateway/store/cache.h"
+#include "base/counters.h"
 #include "base/url.h"
 #include "gateway/store/unit.h"
 #include <pthread.h>
@@ -403,6 +404,7 @@ static enum found get(struct cache *cache, const struct entry *wanted, void **re
 {
 	uint64_t generation;
 	*ret = lookup(cache, wanted, &generation);
+	counter_add(*ret ? COUNTER_CACHE_HIT : COUNTER_CACHE_LOAD);
 	if (*ret)
 		return FOUND;
 	struct unit *unit = store_reader(cache->store, error);

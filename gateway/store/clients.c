@@ -7,8 +7,8 @@
 static const char still_sql[] = "SELECT 1 FROM client WHERE tenant = $1 AND client_id = $2 AND incarnation = $3";
 /* Replacing keeps the incarnation: only a client made anew is another client. */
 static const char put_sql[] =
-	"INSERT INTO client (tenant, client_id, incarnation, settings, created_ms) VALUES ($1, $2, $3, $4, $5) "
-	"ON CONFLICT (tenant, client_id) DO UPDATE SET settings = excluded.settings";
+	"INSERT INTO client (tenant, client_id, incarnation, settings, hears_logout, created_ms) VALUES ($1, $2, $3, $4, $5, $6) "
+	"ON CONFLICT (tenant, client_id) DO UPDATE SET settings = excluded.settings, hears_logout = excluded.hears_logout";
 static const char consents_delete[] = "DELETE FROM consent WHERE tenant = $1 AND client_id = $2";
 static const char secrets_delete[] = "DELETE FROM client_secret WHERE tenant = $1 AND client_id = $2";
 static const char secret_insert[] =
@@ -79,7 +79,7 @@ bool client_put(struct unit *unit, const char *tenant, const struct client *clie
 	g_autofree char *settings = NULL;
 	return unit_run(unit, NULL, error, put_sql,
 	                VALUES(value_text(tenant), value_text(client->client_id), value_text(incarnation), value_json(client->settings, &settings),
-	                       value_integer(client->created_ms))) &&
+	                       value_integer(client->backchannel_logout_uri != NULL), value_integer(client->created_ms))) &&
 	       secrets_put(unit, tenant, client, error) && change_add(unit, tenant, "client", client->client_id, error);
 }
 

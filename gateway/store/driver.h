@@ -13,6 +13,7 @@
 
 struct connection;
 struct rows;
+struct store_progress;
 
 enum value_kind { VALUE_NULL = 0, VALUE_TEXT, VALUE_BYTES, VALUE_INTEGER };
 
@@ -68,6 +69,10 @@ struct driver {
 	/* Rows that the finished statement inserted, changed or deleted. */
 	int64_t (*affected)(struct rows *rows);
 	void (*finish)(struct rows *rows); /* takes NULL */
+	/* Copies everything, as it is at one moment, into a file of its own: written beside `to` for this user only, checked whole, made durable, and then given
+	 * the name. What stands there already is replaced only where it is such a file too. Others read and write meanwhile. May be NULL: the database has tools
+	 * for that. `connection` is read only and does nothing else. */
+	bool (*copy)(struct connection *connection, const char *to, const struct store_progress *progress, GError **error);
 };
 
 extern const struct driver sqlite_driver;

@@ -24,6 +24,9 @@ static const char list_account[] = LIST("account = $5 AND " ANY_REF, NEWEST), li
 static const char list_time[] = LIST(ANY_ACCOUNT " AND " ANY_REF, NEWEST), list_time_oldest[] = LIST(ANY_ACCOUNT " AND " ANY_REF, OLDEST);
 static const char list_chain[] = LIST(ANY_ACCOUNT " AND " ANY_REF, "node, seq");
 
+static const char list_after[] = "SELECT " COLUMNS " FROM log_row WHERE tenant = $1 AND node = $2 AND seq > $3 ORDER BY seq LIMIT $4";
+static const char node_after[] = "SELECT node FROM log_row WHERE tenant = $1 AND node > $2 ORDER BY node LIMIT 1";
+
 static const char anchor_find[] = "SELECT tip_sealed FROM log_anchor WHERE tenant = $1 AND node = $2";
 static const char anchor_put[] =
 	"INSERT INTO log_anchor (tenant, node, tip_sealed) VALUES ($1, $2, $3) ON CONFLICT (tenant, node) DO UPDATE SET tip_sealed = excluded.tip_sealed";
@@ -160,6 +163,17 @@ bool log_list(struct unit *unit, const char *tenant, const struct log_filter *fi
 	return record_list(unit, &type, tenant, listed, &(struct listing){ each, data }, error, list_sql(filter),
 	                   VALUES(value_text(tenant), value_text(filter->event), value_integer(filter->since_ms),
 	                          value_integer(filter->limit > 0 ? filter->limit : INT64_MAX), value_text(filter->account), value_text(filter->ref)));
+}
+
+bool log_list_after(struct unit *unit, const char *tenant, const char *node, int64_t seq, int64_t limit, bool (*each)(const struct log_row *row, void *data), void *data, GError **error)
+{
+	return record_list(unit, &type, tenant, listed, &(struct listing){ each, data }, error, list_after,
+	                   VALUES(value_text(tenant), value_text(node), value_integer(seq), value_integer(limit)));
+}
+
+enum found log_node_after(struct unit *unit, const char *tenant, const char *after, char **ret_node, GError **error)
+{
+	return unit_text(unit, ret_node, error, node_after, VALUES(value_text(tenant), value_text(after)));
 }
 
 struct chain {

@@ -86,6 +86,15 @@ bool migrate(struct unit *unit, GError **error)
 static const char fingerprints_list[] = "SELECT name, text FROM meta WHERE name LIKE 'root-key:%'";
 static const char fingerprint_put[] = "INSERT INTO meta (name, text) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING";
 
+bool store_key_ids(struct unit *unit, GPtrArray *ids, GError **error)
+{
+	g_auto(cursor_t) cursor = cursor_open(unit, fingerprints_list, NULL, 0);
+	enum step_result result;
+	while ((result = cursor_step(&cursor, error)) == STEP_ROW)
+		g_ptr_array_add(ids, g_strdup(strchr(column_text(&cursor, 0), ':') + 1));
+	return result == STEP_DONE;
+}
+
 /* Every key that something here may be sealed with must be in the file, and be the same key. */
 static bool fingerprints_compare(struct unit *unit, const struct root_keys *keys, GError **error)
 {

@@ -83,6 +83,14 @@ void access_token_clear(struct access_token *token)
 	memset(token, 0, sizeof(*token));
 }
 
+void logout_delivery_clear(struct logout_delivery *delivery)
+{
+	if (!delivery)
+		return;
+	g_free(delivery->client_id);
+	memset(delivery, 0, sizeof(*delivery));
+}
+
 void log_row_clear(struct log_row *row)
 {
 	if (!row)

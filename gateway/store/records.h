@@ -54,6 +54,7 @@ struct client {
 	enum introspects introspects;
 	bool consent_explicit, require_pkce, claims_in_id_token, rotate_refresh_tokens, native;
 	int64_t access_token_lifetime_s;   /* 0: the tenant's */
+	char *backchannel_logout_uri;      /* told when a session ends; NULL: it is not */
 	struct jwk_set *jwks;              /* what it signs with; NULL: nothing */
 	struct client_secret secrets[4];
 	size_t secret_count;
@@ -167,6 +168,13 @@ struct access_token {
 	int64_t expires_ms, revoked_ms;
 };
 
+/* A logout token to be delivered to a client. */
+struct logout_delivery {
+	char tenant[IDENTIFIER_SIZE], session[IDENTIFIER_SIZE], account[IDENTIFIER_SIZE], sid[IDENTIFIER_SIZE];
+	char *client_id;
+	int64_t attempts;             /* this one included */
+};
+
 /* One row of the connection log (CONTRACT section 7). `hash` covers the fields in this order; see gateway/audit. */
 struct log_row {
 	char id[IDENTIFIER_SIZE];
@@ -195,6 +203,7 @@ void grant_clear(struct grant *);
 void code_clear(struct code *);
 void refresh_token_clear(struct refresh_token *);
 void access_token_clear(struct access_token *);
+void logout_delivery_clear(struct logout_delivery *);
 void log_row_clear(struct log_row *);
 void signing_key_clear(struct signing_key *);
 void link_clear(struct link *);
@@ -226,6 +235,7 @@ typedef struct grant grant_t;
 typedef struct code code_t;
 typedef struct refresh_token refresh_token_t;
 typedef struct access_token access_token_t;
+typedef struct logout_delivery logout_delivery_t;
 typedef struct log_row log_row_t;
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(account_t, account_clear)
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(flow_t, flow_clear)
@@ -234,4 +244,5 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(grant_t, grant_clear)
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(code_t, code_clear)
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(refresh_token_t, refresh_token_clear)
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(access_token_t, access_token_clear)
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(logout_delivery_t, logout_delivery_clear)
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(log_row_t, log_row_clear)

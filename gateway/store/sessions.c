@@ -117,7 +117,8 @@ enum found session_keep_find(struct unit *unit, const char *tenant, const char *
 
 bool session_end(struct unit *unit, const char *tenant, const char *session, int64_t now_ms, GError **error)
 {
-	return change_add_returned(unit, tenant, "session", error, end_sql, VALUES(value_text(tenant), value_text(session), value_integer(now_ms))) &&
+	return logout_delivery_add_session(unit, tenant, session, now_ms, error) &&
+	       change_add_returned(unit, tenant, "session", error, end_sql, VALUES(value_text(tenant), value_text(session), value_integer(now_ms))) &&
 	       change_add_returned(unit, tenant, "grant", error, grants_revoke, VALUES(value_text(tenant), value_text(session), value_integer(now_ms)));
 }
 

@@ -218,6 +218,7 @@ struct client *client_new(const char *client_id, json_t *settings)
 	client->claims_in_id_token = flag_or(settings, "claims_in_id_token", false);
 	client->rotate_refresh_tokens = flag_or(settings, "refresh_token_rotation", client->auth_method == CLIENT_AUTH_NONE);
 	client->native = strcmp(text_or(settings, "application_type", "web"), "native") == 0;
+	client->backchannel_logout_uri = g_strdup(json_string_at(settings, "backchannel_logout_uri"));
 	client->jwks = json_object_get(settings, "jwks") ? jwk_set_read(json_object_get(settings, "jwks"), NULL) : NULL;
 	client->access_token_lifetime_s = integer_or(settings, "access_token_lifetime", 0);
 	return client;
@@ -240,6 +241,7 @@ static void client_empty(void *data)
 	g_strfreev(client->resources);
 	g_strfreev(client->allowed_groups);
 	g_free(client->scope);
+	g_free(client->backchannel_logout_uri);
 	jwk_set_free(client->jwks);
 	wipe(client->secrets, sizeof(client->secrets));
 }

@@ -4,6 +4,8 @@
  * address of their text. Connections are opened without SQLite's own mutexes: each belongs to one thread at a time.
  */
 #include "gateway/store/driver.h"
+#include "base/folder.h"
+#include "gateway/store/store.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -385,6 +387,103 @@ static int64_t sqlite_affected(struct rows *rows)
 	return rows->affected;
 }
 
+/* --- a copy of all of it --- */
+
+#define COPY_PAGES 256 /* a step: 1 MiB */
+
+/* One that this program made can be recognised by its first hundred bytes (the format's header: application id at 68). */
+static bool file_is_ours(const char *path)
+{
+	static const char magic[16] = "SQLite format 3";
+	uint8_t head[100];
+	int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (file < 0)
+		return false;
+	bool whole = read(file, head, sizeof(head)) == (ssize_t)sizeof(head);
+	close(file);
+	uint32_t id = whole ? (uint32_t)head[68] << 24 | (uint32_t)head[69] << 16 | (uint32_t)head[70] << 8 | head[71] : 0;
+	return whole && memcmp(head, magic, sizeof(magic)) == 0 && id == APPLICATION_ID;
+}
+
+static bool target_check(struct connection *connection, const char *to, GError **error)
+{
+	struct stat here, there;
+	if (stat(to, &there) != 0)
+		return errno == ENOENT || fail(error, ERROR_MALFORMED, "%s: %s", to, g_strerror(errno));
+	if (stat(connection->path, &here) == 0 && here.st_dev == there.st_dev && here.st_ino == there.st_ino)
+		return fail(error, ERROR_CONFLICT, "%s: that is the store itself", to);
+	return file_is_ours(to) || fail(error, ERROR_CONFLICT, "%s: it is there already and is no backup of this program; nothing was overwritten", to);
+}
+
+/* The snapshot is held by the read transaction that is open: without it, every commit of somebody else would start the copy again. */
+static bool pages_copy(struct connection *from, struct connection *to, const struct store_progress *progress, GError **error)
+{
+	sqlite3_backup *copy = sqlite3_backup_init(to->database, "main", from->database, "main");
+	if (!copy)
+		return sqlite_fail(to, "copy", error);
+	int result;
+	do {
+		result = sqlite3_backup_step(copy, COPY_PAGES);
+		int64_t all = sqlite3_backup_pagecount(copy);
+		if (progress->step)
+			progress->step(all - sqlite3_backup_remaining(copy), all, progress->data);
+	} while (result == SQLITE_OK);
+	if (sqlite3_backup_finish(copy) == SQLITE_OK && result == SQLITE_DONE)
+		return true;
+	/* A reading fault is said of the one, a writing fault of the other. */
+	return sqlite_fail(sqlite3_errcode(from->database) & 0xff ? from : to, "copy", error);
+}
+
+/* A plain file without companions, whole. */
+static bool copy_settle(struct connection *copy, GError **error)
+{
+	int64_t sound = 0;
+	if (!execute(copy, "PRAGMA journal_mode = DELETE", error) ||
+	    !scalar(copy, "SELECT integrity_check = 'ok' FROM pragma_integrity_check(1)", &sound, error))
+		return false;
+	return sound || fail(error, ERROR_INTERNAL, "%s: the copy is damaged, and so is the database it was made of; restore a backup", copy->path);
+}
+
+static bool copy_make(struct connection *from, const char *path, const struct store_progress *progress, GError **error)
+{
+	struct connection *to = g_new0(struct connection, 1);
+	int64_t objects;
+	to->path = g_strdup(path);
+	to->statements = g_hash_table_new_full(g_direct_hash, g_direct_equal, NULL, rows_free);
+	bool good = sqlite3_open_v2(path, &to->database, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE, NULL) == SQLITE_OK;
+	if (!good)
+		fail(error, ERROR_INTERNAL, "%s: it cannot be opened", path);
+	good = good && execute(to, "PRAGMA synchronous = FULL", error) && execute(from, "BEGIN", error);
+	if (good) {
+		good = scalar(from, "SELECT count(*) FROM sqlite_master", &objects, error) && pages_copy(from, to, progress, error) && copy_settle(to, error);
+		execute(from, "COMMIT", NULL);
+	}
+	sqlite_close(to);
+	return good;
+}
+
+static bool copy_name(int file, const char *made, const char *to, GError **error)
+{
+	if (fsync(file) == 0 && rename(made, to) == 0 && folder_sync(to))
+		return true;
+	return fail(error, ERROR_INTERNAL, "%s: %s", to, g_strerror(errno));
+}
+
+static bool sqlite_copy(struct connection *connection, const char *to, const struct store_progress *progress, GError **error)
+{
+	if (!target_check(connection, to, error))
+		return false;
+	g_autofree char *made = g_strconcat(to, ".XXXXXX", NULL);
+	int file = mkostemp(made, O_CLOEXEC); /* 0600 */
+	if (file < 0)
+		return fail(error, ERROR_MALFORMED, "%s: %s", to, g_strerror(errno));
+	bool good = copy_make(connection, made, progress, error) && copy_name(file, made, to, error);
+	if (!good)
+		unlink(made);
+	close(file);
+	return good;
+}
+
 const struct driver sqlite_driver = {
 	.scheme = "sqlite:",
 	.type_int = "INTEGER",
@@ -404,4 +503,5 @@ const struct driver sqlite_driver = {
 	.integer = sqlite_integer,
 	.affected = sqlite_affected,
 	.finish = sqlite_finish,
+	.copy = sqlite_copy,
 };

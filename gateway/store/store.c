@@ -12,6 +12,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -30,6 +31,7 @@ struct store {
 	const struct root_keys *keys;
 	struct writer *writer;
 	_Atomic uint64_t *counter;
+	int counter_file; /* kept open: its shared lock says that somebody has the store open */
 	pthread_key_t readers_key;
 	bool has_readers_key;
 };
@@ -38,7 +40,7 @@ struct store {
 static pthread_mutex_t readers_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct reader *readers;
 
-static const struct driver *driver_for(const char *address, const char **ret_location, GError **error)
+const struct driver *driver_for(const char *address, const char **ret_location, GError **error)
 {
 	static const struct driver *const drivers[] = { &sqlite_driver, NULL };
 	for (size_t i = 0; drivers[i]; i++)
@@ -74,20 +76,38 @@ enum found store_exists(const char *address, GError **error)
 	return MISSING;
 }
 
+int store_lock(const char *location, bool alone, GError **error)
+{
+	g_autofree char *path = g_strconcat(location, "-counter", NULL);
+	int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (file < 0) {
+		fail(error, ERROR_INTERNAL, "%s: %s", path, g_strerror(errno));
+		return -1;
+	}
+	if (flock(file, (alone ? LOCK_EX : LOCK_SH) | LOCK_NB) == 0)
+		return file;
+	if (errno != EWOULDBLOCK)
+		fail(error, ERROR_INTERNAL, "%s: %s", path, g_strerror(errno));
+	else
+		fail(error, ERROR_CONFLICT, alone ? "%s: a server or a command has this store open; stop it first" : "%s: a backup is being put in this store's place",
+		     location);
+	close(file);
+	return -1;
+}
+
 static bool counter_map(struct store *store, GError **error)
 {
-	g_autofree char *path = g_strconcat(store->location, "-counter", NULL);
-	int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int file = store_lock(store->location, false, error);
 	if (file < 0)
-		return fail(error, ERROR_INTERNAL, "%s: %s", path, g_strerror(errno));
+		return false;
+	store->counter_file = file;
 	/* The blocks are reserved here: a mapped page without one would end the process with SIGBUS on a full disk. */
 	int failed = posix_fallocate(file, 0, sizeof(*store->counter));
 	void *mapped = failed ? MAP_FAILED : mmap(NULL, sizeof(*store->counter), PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
 	if (!failed && mapped == MAP_FAILED)
 		failed = errno;
-	close(file);
 	if (failed)
-		return fail(error, ERROR_INTERNAL, "%s: %s", path, g_strerror(failed));
+		return fail(error, ERROR_INTERNAL, "%s-counter: %s", store->location, g_strerror(failed));
 	store->counter = mapped;
 	return true;
 }
@@ -210,6 +230,7 @@ struct store *store_open(const struct store_options *options, GError **error)
 	struct store *store = g_new0(struct store, 1);
 	store->driver = driver;
 	store->location = g_strdup(location);
+	store->counter_file = -1;
 	store->node = g_strdup(options->node ? options->node : "");
 	store->keys = options->keys;
 	if (store_start(store, options, error))
@@ -228,6 +249,8 @@ void store_close(struct store *store)
 	readers_close(store);
 	if (store->counter)
 		munmap((void *)(uintptr_t)store->counter, sizeof(*store->counter));
+	if (store->counter_file >= 0)
+		close(store->counter_file);
 	g_free(store->location);
 	g_free(store->node);
 	g_free(store);
@@ -241,6 +264,19 @@ const char *store_node(const struct store *store)
 const struct root_keys *store_keys(const struct store *store)
 {
 	return store->keys;
+}
+
+bool store_backup(struct store *store, const char *file, const struct store_progress *progress, GError **error)
+{
+	struct driver_options options = { .address = store->location, .read_only = true };
+	if (!store->driver->copy)
+		return fail(error, ERROR_NOT_SUPPORTED, "%s is backed up with the database's own tools", store->driver->scheme);
+	struct connection *connection = store->driver->open(&options, error);
+	if (!connection)
+		return false;
+	bool done = store->driver->copy(connection, file, progress, error);
+	store->driver->close(connection);
+	return done;
 }
 
 bool store_write(struct store *store, bool (*work)(struct unit *unit, void *data, GError **error), void *data, GError **error)

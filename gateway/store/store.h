@@ -54,8 +54,31 @@ bool store_write_spare(struct store *store, bool (*work)(struct unit *unit, void
 /* The shared counter: one atomic read. */
 uint64_t store_counter(const struct store *store);
 
+/* Told now and then how far a long work is. */
+struct store_progress {
+	void (*step)(int64_t done, int64_t all, void *data); /* NULL: nobody wants to know */
+	void *data;
+};
+/* A copy of the whole store in one file, while it is used (driver.h says how). The secret key file is not in it. */
+bool store_backup(struct store *store, const char *file, const struct store_progress *progress, GError **error);
+/* Ids of the root keys that something in the store may be sealed with (char *, the array's). */
+bool store_key_ids(struct unit *unit, GPtrArray *ids, GError **error);
+struct store_restoring {
+	struct store_options options; /* of the store to be; `create` is not asked */
+	const char *file;             /* a backup */
+	struct store_progress progress;
+	/* Called with the restored store, opened, brought up to this version and checked against the keys, before it takes its place. */
+	bool (*finish)(struct store *store, void *data, GError **error);
+	void *data;
+	int64_t now_ms;
+};
+/* Puts a backup in the store's place. All is made ready beside it, so that a failure leaves what was there; refused while any process has the store open.
+ * *ret_kept: the name under which the store that was there is kept, NULL if there was none; caller frees. */
+bool store_restore(const struct store_restoring *restoring, char **ret_kept, GError **error);
+
 struct store_figures {
 	uint64_t commits, transactions, failures;
+	uint64_t commit_ns;      /* that the commits took in all */
 	uint64_t waiting, later; /* now in the two queues */
 };
 struct store_figures store_figures(const struct store *store);
@@ -169,6 +192,12 @@ bool access_revoke(struct unit *unit, const char *tenant, const uint8_t digest[D
 /* One JWT revoked by its jti, remembered until it would have expired. */
 bool jti_revoke(struct unit *unit, const char *tenant, const char *jti, int64_t expires_ms, GError **error);
 enum found jti_revoked(struct unit *unit, const char *tenant, const char *jti, GError **error);
+/* Logout tokens to be delivered; whatever ends a session adds them. Over all tenants: the one who delivers serves them all. due: FOUND when one waits. claim takes the
+ * one that waits longest, for this gateway until `until_ms`; then it is due again, unless delay moved it or remove took it out. */
+enum found logout_delivery_due(struct unit *unit, int64_t now_ms, GError **error);
+enum found logout_delivery_claim(struct unit *unit, int64_t now_ms, int64_t until_ms, struct logout_delivery *ret, GError **error);
+bool logout_delivery_delay(struct unit *unit, const struct logout_delivery *delivery, int64_t due_ms, GError **error);
+bool logout_delivery_remove(struct unit *unit, const struct logout_delivery *delivery, GError **error);
 
 /* Throttle buckets, under a keyed digest of what they count; `account` is the account a bucket belongs to, "" for an address. */
 enum found throttle_find(struct unit *unit, const char *tenant, const uint8_t bucket[DIGEST_SIZE], struct throttle_state *ret, GError **error);
@@ -185,6 +214,11 @@ bool log_insert(struct unit *unit, const char *tenant, const struct log_row *row
 /* Newest first, or oldest first; oldest first with no filter but `event` gives each node's rows in the order of its chain. limit 0: all. */
 struct log_filter { const char *account, *event, *ref; int64_t since_ms; int64_t limit; bool oldest_first; };
 bool log_list(struct unit *unit, const char *tenant, const struct log_filter *filter, bool (*each)(const struct log_row *row, void *data), void *data, GError **error);
+
+/* One node's rows after `seq`, in the order of its chain: for who follows the log. */
+bool log_list_after(struct unit *unit, const char *tenant, const char *node, int64_t seq, int64_t limit, bool (*each)(const struct log_row *row, void *data), void *data, GError **error);
+/* The name of the first node after `after` that has written rows. MISSING: that was the last. Caller frees. */
+enum found log_node_after(struct unit *unit, const char *tenant, const char *after, char **ret_node, GError **error);
 
 /* Changes after `seq`, oldest first. */
 bool change_list(struct unit *unit, int64_t seq, bool (*each)(const struct change *change, void *data), void *data, GError **error);

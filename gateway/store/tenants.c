@@ -36,6 +36,7 @@ static const struct {
 	SWEEP("resource", "identifier"),
 	SWEEP("session", "session"),
 	SWEEP("grants", "grant_id"),
+	SWEEP("logout_delivery", "session, client_id"),
 	SWEEP("consent", "account, client_id"),
 	SWEEP("code", "digest"),
 	SWEEP("refresh_token", "digest"),

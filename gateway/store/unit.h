@@ -80,6 +80,14 @@ bool change_head(struct unit *unit, int64_t *ret_seq, GError **error);
 /* Sealed columns: context (tenant, table, row, column). Caller frees. */
 char *column_seal(struct unit *unit, const struct seal_context *context, const void *plain, size_t length);
 
+/* store.c. The driver of an address and what stands after its scheme; NULL with *error. */
+const struct driver *driver_for(const char *address, const char **ret_location, GError **error);
+/* Whoever has the store open holds it together with others; who replaces it holds it alone. The descriptor, to be closed; -1 with *error. */
+int store_lock(const char *location, bool alone, GError **error);
+
+/* Written before sessions end, while they can still be told from those that had ended: what their clients are to be told. */
+bool logout_delivery_add_session(struct unit *unit, const char *tenant, const char *session, int64_t now_ms, GError **error);
+bool logout_delivery_add_account(struct unit *unit, const char *tenant, const char *account, int64_t now_ms, GError **error);
 /* Ends all sessions of an account, revokes all its grants, offline ones too. */
 bool account_end_all(struct unit *unit, const char *tenant, const char *account, int64_t now_ms, GError **error);
 enum found tenant_find_issuer(struct unit *unit, const char *issuer, struct tenant **ret, GError **error);

@@ -65,7 +65,7 @@ struct writer {
 	pthread_cond_t work_came;
 	struct queue waiting, later;
 	bool closing;
-	atomic_uint_fast64_t commits, transactions, failures;
+	atomic_uint_fast64_t commits, transactions, failures, commit_ns;
 };
 
 static struct timespec time_at(int64_t monotonic_ms)
@@ -162,7 +162,9 @@ static void group_run(struct writer *writer, struct group *group)
 	unit->changed = false;
 	for (size_t i = 0; sound && i < group->count; i++)
 		sound = request_run(writer, group->requests[i]);
+	int64_t begun_ns = clock_monotonic_ns();
 	if (sound && unit->driver->control(unit->connection, CONTROL_COMMIT, 0, &error)) {
+		atomic_fetch_add(&writer->commit_ns, (uint64_t)(clock_monotonic_ns() - begun_ns));
 		if (unit->changed)
 			writer->options.committed(writer->options.store);
 		atomic_fetch_add(&writer->commits, 1);
@@ -390,6 +392,7 @@ struct store_figures writer_figures(struct writer *writer)
 		.waiting = waiting,
 		.later = later,
 		.commits = atomic_load(&writer->commits),
+		.commit_ns = atomic_load(&writer->commit_ns),
 		.transactions = atomic_load(&writer->transactions),
 		.failures = atomic_load(&writer->failures),
 	};

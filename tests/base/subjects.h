@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#define SUBJECTS(X) X(errors) X(clock) X(log) X(secret) X(encoding) X(units) X(address) X(json) X(url) X(form) X(text) X(document) X(schema) X(hostile)
+#define SUBJECTS(X) X(errors) X(counters) X(clock) X(log) X(secret) X(encoding) X(units) X(address) X(json) X(url) X(form) X(text) X(document) X(schema) X(hostile)
 
 #define DECLARE(name) extern const struct CMUnitTest name##_tests[];
 SUBJECTS(DECLARE)

@@ -50,7 +50,7 @@ describe('metadata', () => {
 			token_endpoint_auth_signing_alg_values_supported: ASSERTIONS, revocation_endpoint_auth_signing_alg_values_supported: ASSERTIONS,
 			introspection_endpoint_auth_signing_alg_values_supported: ASSERTIONS, code_challenge_methods_supported: ['S256'],
 			prompt_values_supported: ['none', 'login', 'consent', 'select_account'], acr_values_supported: ['urn:passerelle:acr:pwd'], ui_locales_supported: ['en', 'fr'],
-			authorization_response_iss_parameter_supported: true, claims_parameter_supported: true, request_parameter_supported: false, request_uri_parameter_supported: false,
+			authorization_response_iss_parameter_supported: true, claims_parameter_supported: true, request_parameter_supported: false, request_uri_parameter_supported: false, backchannel_logout_supported: true, backchannel_logout_session_supported: true,
 			claims_supported: undefined, scopes_supported: undefined, id_token_signing_alg_values_supported: undefined, userinfo_signing_alg_values_supported: undefined })
 		assert.deepEqual(json.scopes_supported, ['openid', 'profile', 'email', 'groups', 'offline_access'])
 		assert.ok(json.claims_supported.includes('sub') && json.claims_supported.includes('email_verified'))
@@ -59,7 +59,7 @@ describe('metadata', () => {
 
 	test('what it does not list is not built: no address of it answers 200', async () => {
 		const { json } = await get(`${issuer}/.well-known/openid-configuration`)
-		for (const name of ['registration_endpoint', 'pushed_authorization_request_endpoint', 'device_authorization_endpoint', 'backchannel_logout_supported', 'tls_client_certificate_bound_access_tokens'])
+		for (const name of ['registration_endpoint', 'pushed_authorization_request_endpoint', 'device_authorization_endpoint', 'tls_client_certificate_bound_access_tokens'])
 			assert.equal(json[name], undefined, name)
 	})
 
@@ -170,8 +170,7 @@ describe('whose host it is', () => {
 })
 
 describe('addresses', () => {
-	const NOT_BUILT = [['POST', '/par'], ['POST', '/device_authorization'], ['POST', '/register'], ['GET', '/login/google'], ['GET', '/callback/google'], ['POST', '/callback/google'],
-		['GET', '/device'], ['GET', '/reset'], ['GET', '/saml/okta/metadata'], ['POST', '/saml/okta/acs'], ['GET', '/saml/okta/slo'], ['POST', '/oidc/okta/backchannel-logout'],
+	const NOT_BUILT = [['POST', '/par'], ['POST', '/device_authorization'], ['POST', '/register'], ['GET', '/device'], ['GET', '/reset'], ['GET', '/saml/okta/metadata'], ['POST', '/saml/okta/acs'], ['GET', '/saml/okta/slo'],
 		['GET', '/oidc/okta/frontchannel-logout'], ['GET', '/forward-auth'], ['GET', '/scim/v2/Users']]
 
 	test('that are not built yet say so', async () => {

@@ -1,8 +1,10 @@
 // The connection log: a record for every step with the right fields, an explanation for every reference an error shows, and a chain that notices an edit
 // (CONTRACT section 7, SECURITY AU).
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { after, before, describe, test } from 'node:test'
-import { Gateway, run, until } from './lib/gateway.mjs'
+import { Gateway, program, run, until } from './lib/gateway.mjs'
 import { Application, random } from './lib/application.mjs'
 import { Browser } from './lib/browser.mjs'
 import { CLIENTS, PASSWORDS, declare, tenant } from './lib/scene.mjs'
@@ -32,6 +34,56 @@ const assertRow = (row, expected) => {
 	for (const [name, value] of Object.entries(expected)) assert.deepEqual(row[name], value, `${name} of ${JSON.stringify(row)}`)
 }
 const DESKTOP = { ip: '127.0.0.1', device: 'desktop', os: 'Linux', browser: 'Firefox 128' }
+
+/** `log follow` under way: its records so far, and its end. */
+function follow(...words) {
+	const child = spawn(program, ['log', 'follow', '--tenant', 'quiet', '--json', ...words], { cwd: gateway.folder, stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, PASSERELLE_TEST_CLOCK: gateway.clockFile, LSAN_OPTIONS: 'detect_leaks=0' } })
+	const follower = { rows: [] }
+	let text = ''
+	child.stdout.setEncoding('utf8').on('data', (piece) => {
+		const lines = (text + piece).split('\n')
+		text = lines.pop()
+		follower.rows.push(...lines.map((line) => JSON.parse(line)))
+	})
+	follower.end = async () => {
+		child.kill('SIGTERM')
+		await once(child, 'close')
+	}
+	return follower
+}
+const sqlAt = async (text) => {
+	const done = await run('sqlite3', ['-cmd', '.timeout 5000', gateway.path('var', 'passerelle.db'), text])
+	assert.equal(done.status, 0, done.err)
+	return done.out.trim()
+}
+
+describe('following', () => {
+	test('shows each record once and none twice, however many come at once, from every node', async () => {
+		const follower = follow()
+		await until('following to begin', () => follower.rows.length === 1)
+		assert.equal(follower.rows[0].event, 'log.read')
+		// More than are read at one time, all of one moment, as if another node on the same store had written them.
+		const copied = 2500, columns = 'event,result,reason,account,username,provider,client,session,ip,user_agent,device,os,browser,acr,amr,ref,actor,personal_salt,personal,prev_hash,hash,detail'
+		await sqlAt(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${copied}) INSERT INTO log_row (tenant,node,seq,id,time_ms,${columns})
+			SELECT tenant,'another',i,id,time_ms,${columns} FROM n, (SELECT * FROM log_row WHERE tenant = (SELECT tenant FROM tenant WHERE name = 'quiet') ORDER BY seq DESC LIMIT 1)`)
+		await gateway.cli('user', 'add', 'followed', '--tenant', 'quiet')
+		await until('all of them', () => follower.rows.length >= copied + 2)
+		await follower.end()
+		const others = follower.rows.filter((row) => row.node === 'another').map((row) => row.seq)
+		assert.deepEqual(others, Array.from({ length: copied }, (_, i) => i + 1))
+		assert.deepEqual(follower.rows.filter((row) => row.node !== 'another').map((row) => row.event), ['log.read', 'user.create'])
+		await sqlAt("DELETE FROM log_row WHERE node = 'another'")
+	})
+	test('takes the filters of a list, and begins in the past where it is told to', async () => {
+		const follower = follow('--event', 'user.create', '--since', '1h')
+		await until('what was', () => follower.rows.length >= 1)
+		await gateway.cli('user', 'add', 'followed-later', '--tenant', 'quiet')
+		await until('what is', () => follower.rows.at(-1).username === 'followed-later')
+		await follower.end()
+		assert.ok(follower.rows.every((row) => row.event === 'user.create'))
+		assert.ok(follower.rows.some((row) => row.username === 'followed'))
+	})
+})
 
 describe('every step stands there', () => {
 	test('sign-in, authorization, tokens, refresh, revocation, sign-out', async () => {

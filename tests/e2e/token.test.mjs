@@ -98,7 +98,7 @@ describe('client authentication', () => {
 		}
 	})
 
-	test('assertions are not built yet, and say so', async () => {
+	test('an assertion that is none is refused, and named', async () => {
 		const answer = await token({ ...GRANT, client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer', client_assertion: 'x.y.z' })
 		assert.ok(answer.status === 400 || answer.status === 401)
 		assert.match(answer.json.error_description, /client_assertion/)

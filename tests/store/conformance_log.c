@@ -227,6 +227,37 @@ static void a_spent_code_is_remembered_for_a_day(void **state)
 	FOUND_IS(MISSING, code_find(reader_of(world->store), TENANT_A, digest_of(1), &gone, &error));
 }
 
+static bool kid_note(const struct signing_key *key, void *data)
+{
+	g_string_append_printf(data, "%s ", key->kid);
+	return true;
+}
+
+/* Keys that signed long ago leave, and whoever has them in memory is told; those that sign or will sign stay, however old. */
+static void old_keys_leave_and_live_ones_stay(void **state)
+{
+	struct world *world = *state;
+	static const struct { const char *kid; enum key_state state; int64_t over_ms; } keys[] = {
+		{ "next", KEY_STATE_NEXT, 0 }, { "active", KEY_STATE_ACTIVE, 0 }, { "retired-lately", KEY_STATE_RETIRED, NOW - 32 * DAY },
+		{ "retired", KEY_STATE_RETIRED, NOW - 32 * DAY - 1 }, { "revoked", KEY_STATE_REVOKED, NOW - 32 * DAY - 1 },
+	};
+	struct unit *unit = write_begin(world->store);
+	for (size_t i = 0; i < G_N_ELEMENTS(keys); i++) {
+		struct signing_key key = { .kid = g_strdup(keys[i].kid), .algorithm = JOSE_ES256, .state = keys[i].state, .pkcs8 = secret_new("x", 1),
+			.created_ms = 1, .activated_ms = 1, .retired_ms = keys[i].over_ms };
+		GOOD(key_insert(unit, TENANT_A, &key, &error) && (i != 3 || key_insert(unit, TENANT_B, &key, &error)));
+		signing_key_clear(&key);
+	}
+	write_commit();
+	assert_true(purge_all(world, NOW, 2));
+	purge_all(world, NOW, 100);
+	g_autoptr(GString) left = g_string_new(NULL);
+	GOOD(key_list(reader_of(world->store), TENANT_A, kid_note, left, &error) && key_list(reader_of(world->store), TENANT_B, kid_note, left, &error));
+	assert_string_equal(left->str, "active next retired-lately ");
+	assert_int_equal(changes_of(world->store, TENANT_A, "key", "revoked"), 2); /* made, and gone */
+	assert_int_equal(changes_of(world->store, TENANT_B, "key", "retired"), 2);
+}
+
 /* A tenant with more rows than one transaction should delete: gone at once for look-ups by name, swept in slices. */
 static void a_large_tenant_is_swept_in_slices(void **state)
 {
@@ -330,6 +361,7 @@ static const struct CMUnitTest purge_tests[] = {
 	WORLD_TEST(the_purge_takes_what_expired_and_nothing_else),
 	WORLD_TEST(sessions_leave_by_their_tenants_absolute_life),
 	WORLD_TEST(a_spent_code_is_remembered_for_a_day),
+	WORLD_TEST(old_keys_leave_and_live_ones_stay),
 	WORLD_TEST(a_large_tenant_is_swept_in_slices),
 	WORLD_TEST(two_removed_tenants_are_both_swept),
 };

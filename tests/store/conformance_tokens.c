@@ -224,6 +224,87 @@ static void a_jti_is_revoked_in_one_tenant(void **state)
 	write_commit();
 }
 
+static void client_with_settings(struct unit *unit, const char *tenant, const char *client_id, const char *settings)
+{
+	g_autoptr(json_t) json = json_of(settings);
+	g_autoptr(client_t) client = client_new(client_id, json);
+	GOOD(client_put(unit, tenant, client, &error));
+}
+
+/* Two sessions of one person at two tenants; "wiki" hears of their end, "shop" does not. */
+static void sessions_with_clients(struct unit *unit, const char *tenant)
+{
+	static const char hears[] = "{\"backchannel_logout_uri\":\"https://wiki.example/out\"}";
+	g_auto(session_t) one = session_of(SESSION_1, 1, ACCOUNT_1), two = session_of(SESSION_2, 2, ACCOUNT_1);
+	g_auto(grant_t) first = grant_of(GRANT_1, ACCOUNT_1, "wiki", SESSION_1, false), second = grant_of("gggggggggggggggggggggggggh", ACCOUNT_1, "wiki", SESSION_1, true);
+	g_auto(grant_t) deaf = grant_of("gggggggggggggggggggggggggi", ACCOUNT_1, "shop", SESSION_1, false), other = grant_of("gggggggggggggggggggggggggj", ACCOUNT_1, "wiki", SESSION_2, false);
+	client_with_settings(unit, tenant, "wiki", hears);
+	client_with_settings(unit, tenant, "shop", "{}");
+	GOOD(session_insert(unit, tenant, &one, &error) && session_insert(unit, tenant, &two, &error));
+	GOOD(grant_insert(unit, tenant, &first, &error) && grant_insert(unit, tenant, &second, &error) && grant_insert(unit, tenant, &deaf, &error));
+	GOOD(grant_insert(unit, tenant, &other, &error));
+}
+
+static void assert_claims(struct unit *unit, int64_t now_ms, const char *tenant, const char *session)
+{
+	g_auto(logout_delivery_t) delivery = { 0 };
+	FOUND_IS(tenant ? FOUND : MISSING, logout_delivery_claim(unit, now_ms, now_ms + 100, &delivery, &error));
+	if (!tenant)
+		return;
+	assert_string_equal(delivery.tenant, tenant);
+	assert_string_equal(delivery.session, session);
+	assert_string_equal(delivery.client_id, "wiki");
+	assert_string_equal(delivery.account, ACCOUNT_1);
+	assert_string_equal(delivery.sid, "sidsidsid");
+}
+
+static void who_hears_of_a_session_is_told_of_its_end_once(void **state)
+{
+	struct world *world = *state;
+	struct unit *unit = write_begin(world->store);
+	sessions_with_clients(unit, TENANT_A);
+	sessions_with_clients(unit, TENANT_B);
+	FOUND_IS(MISSING, logout_delivery_due(unit, NOW + DAY, &error));
+	GOOD(session_end(unit, TENANT_A, SESSION_1, NOW, &error) && session_end(unit, TENANT_A, SESSION_1, NOW + 1, &error));
+	write_commit();
+	world_reopen(world);
+	unit = write_begin(world->store);
+	FOUND_IS(MISSING, logout_delivery_due(unit, NOW - 1, &error));
+	FOUND_IS(FOUND, logout_delivery_due(unit, NOW, &error));
+	assert_claims(unit, NOW, TENANT_A, SESSION_1);
+	assert_claims(unit, NOW + 99, NULL, NULL); /* somebody has it */
+	assert_claims(unit, NOW + 100, TENANT_A, SESSION_1); /* … and died */
+	struct logout_delivery told = { .tenant = TENANT_A, .session = SESSION_1, .client_id = (char *)(uintptr_t)"wiki" };
+	GOOD(logout_delivery_delay(unit, &told, NOW + 500, &error));
+	assert_claims(unit, NOW + 499, NULL, NULL);
+	assert_claims(unit, NOW + 500, TENANT_A, SESSION_1);
+	GOOD(logout_delivery_remove(unit, &told, &error));
+	assert_claims(unit, NOW + DAY, NULL, NULL);
+	write_commit();
+}
+
+/* An account that is disabled, gets another password or goes: every session of it that was alive, of that tenant. */
+static void an_account_takes_all_its_sessions_along(void **state)
+{
+	struct world *world = *state;
+	g_auto(account_t) a = account_of(ACCOUNT_1, "alice", NULL), b = account_of(ACCOUNT_1, "alice", NULL);
+	struct unit *unit = write_begin(world->store);
+	GOOD(account_insert(unit, TENANT_A, &a, &error) && account_insert(unit, TENANT_B, &b, &error));
+	sessions_with_clients(unit, TENANT_A);
+	sessions_with_clients(unit, TENANT_B);
+	GOOD(session_end(unit, TENANT_A, SESSION_1, NOW, &error));
+	assert_claims(unit, NOW, TENANT_A, SESSION_1);
+	struct logout_delivery told = { .tenant = TENANT_A, .session = SESSION_1, .client_id = (char *)(uintptr_t)"wiki" };
+	GOOD(logout_delivery_remove(unit, &told, &error));
+	GOOD(account_set_disabled(unit, TENANT_A, ACCOUNT_1, true, NOW + 1, &error));
+	assert_claims(unit, NOW + 1, TENANT_A, SESSION_2); /* the other one was told already */
+	assert_claims(unit, NOW + 1, NULL, NULL);
+	GOOD(account_remove(unit, TENANT_B, ACCOUNT_1, &error));
+	assert_claims(unit, NOW + 1, TENANT_B, SESSION_1);
+	assert_claims(unit, NOW + 1, TENANT_B, SESSION_2);
+	write_commit();
+}
+
 static void throttle_buckets_are_per_tenant(void **state)
 {
 	struct world *world = *state;
@@ -257,6 +338,8 @@ static const struct CMUnitTest tests[] = {
 	WORLD_TEST(refresh_tokens_are_per_tenant),
 	WORLD_TEST(access_tokens_are_per_tenant),
 	WORLD_TEST(a_jti_is_revoked_in_one_tenant),
+	WORLD_TEST(who_hears_of_a_session_is_told_of_its_end_once),
+	WORLD_TEST(an_account_takes_all_its_sessions_along),
 	WORLD_TEST(throttle_buckets_are_per_tenant),
 };
 TEST_GROUP(token_conformance, tests);

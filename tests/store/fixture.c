@@ -9,7 +9,7 @@
 
 static struct client *client_with_secret(void)
 {
-	g_autoptr(json_t) settings = json_of("{\"client_name\":\"Wiki\",\"redirect_uris\":[\"https://wiki.example/cb\"],\"scope\":\"openid\"}");
+	g_autoptr(json_t) settings = json_of("{\"client_name\":\"Wiki\",\"redirect_uris\":[\"https://wiki.example/cb\"],\"scope\":\"openid\",\"backchannel_logout_uri\":\"https://wiki.example/out\"}");
 	struct client *client = client_new("wiki", settings);
 	memcpy(client->secrets[0].digest, digest_of(7), DIGEST_SIZE);
 	client->secret_count = 1;
@@ -52,6 +52,7 @@ static void fill_tokens(struct unit *unit, const char *tenant)
 	GOOD(code_insert(unit, tenant, &code, &error) && refresh_insert(unit, tenant, &refresh, &error) && access_insert(unit, tenant, &access, &error));
 	GOOD(consent_put(unit, tenant, ACCOUNT_1, "wiki", "openid", NOW, &error));
 	FOUND_IS(FOUND, once_claim(unit, tenant, "assertion okta", "_1", NOW + DAY, &error));
+	GOOD(logout_delivery_add_session(unit, tenant, SESSION_1, NOW, &error));
 	GOOD(jti_revoke(unit, tenant, "jti-1", NOW + DAY, &error) && throttle_put(unit, tenant, digest_of(1), ACCOUNT_1, &bucket, NOW + DAY, &error));
 }
 

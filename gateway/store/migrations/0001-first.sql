@@ -87,6 +87,7 @@ CREATE TABLE client (
 	client_id TEXT NOT NULL,
 	incarnation TEXT NOT NULL,
 	settings TEXT NOT NULL,
+	hears_logout {int} NOT NULL,
 	created_ms {int} NOT NULL,
 	PRIMARY KEY (tenant, client_id)
 ) {table};
@@ -197,6 +198,19 @@ CREATE INDEX grants_account ON grants (tenant, account, client_id);
 CREATE INDEX grants_session ON grants (tenant, session);
 CREATE INDEX grants_client ON grants (tenant, client_id);
 CREATE INDEX grants_expires ON grants (expires_ms);
+
+-- Logout tokens still to be delivered (OpenID Connect Back-Channel Logout 1.0), each for one client of one session that ended.
+CREATE TABLE logout_delivery (
+	tenant TEXT NOT NULL,
+	session TEXT NOT NULL,
+	client_id TEXT NOT NULL,
+	account TEXT NOT NULL,
+	sid TEXT NOT NULL,
+	attempts {int} NOT NULL,
+	due_ms {int} NOT NULL,
+	PRIMARY KEY (tenant, session, client_id)
+) {table};
+CREATE INDEX logout_delivery_due ON logout_delivery (due_ms);
 
 CREATE TABLE consent (
 	tenant TEXT NOT NULL,

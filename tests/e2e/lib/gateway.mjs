@@ -8,6 +8,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { ask } from './raw.mjs'
 
 const top = resolve(fileURLToPath(import.meta.url), '../../../..')
 export const program = resolve(process.env.PASSERELLE ?? join(top, 'build-test/gateway/passerelle'))
@@ -60,6 +61,7 @@ export class Gateway {
 		gateway.clockFile = join(gateway.folder, 'clock')
 		gateway.setClock(0)
 		gateway.port = await freePort()
+		gateway.host = `127.0.0.1:${gateway.port}`
 		gateway.writeConfig()
 		try {
 			if (declaration) await gateway.apply(declaration)
@@ -71,7 +73,17 @@ export class Gateway {
 		return gateway
 	}
 
-	get base() { return `http://127.0.0.1:${this.port}` }
+	/** A second server on the store of the first, on a port of its own. Its addresses are the first one's: who asks it says so in Host. */
+	static async beside(first) {
+		const gateway = new Gateway()
+		Object.assign(gateway, { folder: mkdtempSync(join(tmpdir(), 'passerelle-e2e-')), environment: first.environment, clockFile: first.clockFile, port: await freePort(), host: first.host })
+		gateway.config = { ...first.config, base_url: first.base, store: `sqlite:${first.path('var', 'passerelle.db')}`, secret_key_file: first.path('var', 'secret.key') }
+		gateway.writeConfig()
+		await gateway.launch()
+		return gateway
+	}
+
+	get base() { return `${this.config.tls?.length ? 'https' : 'http'}://127.0.0.1:${this.port}` }
 	get pid() { return this.#child.pid }
 	/** Everything the running program has printed: its process log. */
 	get processLog() { return this.#text }
@@ -88,7 +100,7 @@ export class Gateway {
 		this.spawn()
 		await until('the gateway to be ready', async () => {
 			if (!this.running) assert.fail(`the gateway ended by itself:\n${this.#text}`)
-			return (await fetch(`${this.base}/readyz`).catch(() => ({}))).ok
+			return (await ask(`${this.base}/readyz`, { headers: { Host: this.host } }).catch(() => ({}))).status === 200
 		})
 	}
 

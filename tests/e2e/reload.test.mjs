@@ -1,0 +1,121 @@
+// SIGHUP: the configuration is read again; what may change changes, the rest is named; a wrong file changes nothing; and nobody who is connected notices
+// (issue 6 point 2, SECURITY R17).
+import assert from 'node:assert/strict'
+import { Agent, request } from 'node:http'
+import { readdirSync, writeFileSync } from 'node:fs'
+import { after, before, test } from 'node:test'
+import { Gateway, until } from './lib/gateway.mjs'
+import { Application, basic } from './lib/application.mjs'
+import { ask, talk } from './lib/raw.mjs'
+import { CLIENTS, declare, tenant } from './lib/scene.mjs'
+
+const RELOADS = 500
+let gateway, machine
+before(async () => {
+	gateway = await Gateway.start({ declaration: declare(tenant('acme')), config: { trusted_proxies: ['192.0.2.0/24'] } })
+	machine = new Application(gateway, 'acme', CLIENTS.machine)
+})
+after(() => gateway?.stop())
+
+const reloads = () => gateway.processLog.split('\n').filter((line) => line.includes('"config.reload"')).map((line) => JSON.parse(line))
+/** Sends SIGHUP, waits until the program has said what came of it. */
+async function reload(config, { text } = {}) {
+	const before = reloads().length
+	gateway.config = config
+	if (text) writeFileSync(gateway.path('passerelle.yaml'), text)
+	else gateway.writeConfig()
+	process.kill(gateway.pid, 'SIGHUP')
+	await until('the reload', () => reloads().length > before)
+	return reloads().at(-1)
+}
+const addressSeen = async (forwarded) => {
+	const body = new URLSearchParams({ grant_type: 'client_credentials', scope: 'nonsense' }).toString()
+	const answer = await ask(`${machine.issuer}/token`, { method: 'POST', body,
+		headers: { ...basic(machine.id, machine.secret), 'Content-Type': 'application/x-www-form-urlencoded', 'X-Forwarded-For': forwarded } })
+	let row
+	await until('the record', async () => (row = (await gateway.rows('acme')).find((one) => one.ref === answer.json.error_ref)))
+	return row.ip
+}
+
+test('whom to trust is the new list, and the old one again', async () => {
+	assert.equal(await addressSeen('203.0.113.9'), '127.0.0.1')
+	const said = await reload({ trusted_proxies: ['127.0.0.1/32'] })
+	assert.deepEqual([said.level, said.result, said.kept_until_restart], ['info', 'read', undefined])
+	assert.equal(await addressSeen('203.0.113.9'), '203.0.113.9')
+	await reload({})
+	assert.equal(await addressSeen('203.0.113.9'), '127.0.0.1')
+})
+
+test('a wrong file keeps everything, and says where it is wrong', async () => {
+	await reload({ trusted_proxies: ['127.0.0.1/32'] })
+	for (const [text, says] of [['listen: [', /passerelle\.yaml:/], ['trusted_proxies: [10.0.0.1/8]', /passerelle\.yaml:1: trusted_proxies/], ['lissten: 127.0.0.1:1', /lissten/]]) {
+		const said = await reload({}, { text })
+		assert.equal(said.level, 'error')
+		assert.match(said.error, says)
+		gateway.writeConfig() // for the command line; the server does not read it
+		assert.equal(await addressSeen('203.0.113.10'), '203.0.113.10')
+	}
+	await reload({})
+})
+
+test('what the server was built with is kept, by name', async () => {
+	const { port } = gateway
+	const said = await reload({ listen: '127.0.0.1:1', base_url: 'http://127.0.0.1:9', store: 'sqlite:elsewhere.db', secret_key_file: 'other.key', workers: { threads: 3 },
+		limits: { header: '64KiB', connections: 5000 } })
+	assert.equal(said.level, 'warning')
+	assert.equal(said.kept_until_restart, 'listen, base_url, store, secret_key_file, limits.connections, limits.header, workers')
+	assert.equal((await fetch(`http://127.0.0.1:${port}/readyz`)).status, 200)
+	assert.equal((await reload({})).kept_until_restart, undefined)
+})
+
+test('bounds are the new ones for who comes next; who is connected stays', async () => {
+	const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+	const kept = () => new Promise((done, fail) => request({ agent, port: gateway.port, host: '127.0.0.1', path: '/healthz' }, (answer) => answer.resume().on('end', () => done(answer.statusCode))).on('error', fail).end())
+	assert.equal(await kept(), 200)
+	await reload({ limits: { per_address: 1, body: '4KiB' } })
+	assert.equal(await kept(), 200)
+	assert.equal(await talk(gateway.port, `GET /healthz HTTP/1.1\r\nHost: ${gateway.host}\r\n\r\n`).catch(() => ''), '', 'a second one is turned away')
+	agent.destroy()
+	await until('the place to be free', async () => (await reload({})).result === 'read' && (await fetch(`${gateway.base}/healthz`)).status === 200)
+})
+
+test('the process log follows', async () => {
+	const before = reloads().length
+	gateway.config = { log: { level: 'error', format: 'json' }, trusted_proxies: ['127.0.0.1/32'] }
+	gateway.writeConfig()
+	process.kill(gateway.pid, 'SIGHUP')
+	await until('the reload', async () => await addressSeen('203.0.113.11') === '203.0.113.11')
+	assert.equal(reloads().length, before, 'what is not an error is not said any more')
+	await reload({ log: { level: 'info', format: 'json' } })
+})
+
+test(`${RELOADS} reloads under load fail no request, drop no connection and leave nothing behind`, async () => {
+	const agent = new Agent({ keepAlive: true, maxSockets: 8 })
+	let stop = false, answered = 0
+	const sockets = new Set()
+	const one = () => new Promise((done, fail) => {
+		const body = 'grant_type=client_credentials'
+		const out = request({ agent, method: 'POST', port: gateway.port, host: '127.0.0.1', path: '/t/acme/token',
+			headers: { ...basic(machine.id, machine.secret), 'Content-Type': 'application/x-www-form-urlencoded', 'Content-Length': body.length } },
+		(answer) => answer.resume().on('end', () => done(answer.statusCode)))
+		out.on('socket', (socket) => sockets.add(socket)).on('error', fail)
+		out.end(body)
+	})
+	const client = async () => {
+		while (!stop) {
+			assert.equal(await one(), 200)
+			answered++
+		}
+	}
+	const open = () => readdirSync(`/proc/${gateway.pid}/fd`).length
+	const clients = Promise.all(Array.from({ length: 8 }, client))
+	await until('the load', () => answered > 100)
+	const files = open()
+	for (let i = 0; i < RELOADS; i++) await reload({ limits: { per_address: i % 2 ? 200 : 240 }, trusted_proxies: i % 2 ? ['10.0.0.0/8'] : ['192.0.2.0/24'] }, i % 5 === 4 ? { text: 'listen: [' } : {})
+	assert.ok(Math.abs(open() - files) <= 2, `${files} descriptors before, ${open()} after`)
+	stop = true
+	await clients
+	assert.equal(sockets.size, 8, 'every client kept its connection')
+	assert.ok(answered > RELOADS, `only ${answered} requests`)
+	agent.destroy()
+})
