@@ -252,9 +252,11 @@ describe('a provider in trouble', () => {
 		try {
 			Upstream.trust(apart, lone)
 			const options = { name: 'apart', at: apart }
-			const ways = await Promise.all(Array.from({ length: 3 * slots }, () => setOut('stuck', options)))
-			const backs = []
-			for (const way of ways) backs.push(await answerOf(way))
+			const ways = [], backs = []
+			for (let i = 0; i < 3 * slots; i++) { // one by one: setting out takes a slot too
+				ways.push(await setOut('stuck', options))
+				backs.push(await answerOf(ways[i]))
+			}
 			stuck.fault = { raw: { token: (request, response) => { waiting.add(response) } } }
 			const ends = ways.map((way, i) => way.browser.open(backs[i]))
 			await until('as many to hang as may', () => waiting.size === slots)

@@ -182,7 +182,12 @@ export class Gateway {
 		return text.split('\n').filter(Boolean).map((line) => JSON.parse(line))
 	}
 	/** `log show REF` as an object. */
-	async explain(tenant, ref) { return this.cliJson('log', 'show', ref, '--tenant', tenant) }
+	/** What `log show` says of a reference. A refusal that nobody waits for is written within a second. */
+	async explain(tenant, ref) {
+		let shown
+		await until(`the record of ${ref}`, async () => (shown = await this.command(['log', 'show', ref, '--tenant', tenant, '--json'])).status === 0, 5000)
+		return JSON.parse(shown.stdout)
+	}
 
 	// --- clock ---
 
