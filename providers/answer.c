@@ -51,6 +51,7 @@ void provider_answer_clear(struct provider_answer *answer)
 	identity_free(answer->identity);
 	g_free(answer->session.sid);
 	g_free(answer->session.acr);
+	g_free(answer->session.once);
 	secret_free(answer->session.logout_keep);
 	secret_free(answer->session.refresh_keep);
 	step_clear(&answer->step);

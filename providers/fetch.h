@@ -5,7 +5,7 @@
  * of the head and bytes of the body are bounded. A server that failed three times in a row is left alone for a while, then one trial decides.
  */
 #pragma once
-#include "providers/checks.h"
+#include "base/checks.h"
 
 #include <glib.h>
 #include <stddef.h>

@@ -15,7 +15,7 @@
 #include "base/secret.h"
 #include "crypto/password.h"
 #include "policies/decision.h"
-#include "providers/checks.h"
+#include "base/checks.h"
 #include "providers/identity.h"
 
 enum verdict {
@@ -69,6 +69,7 @@ struct provider_loan {
 	struct password_hasher *hasher;
 };
 
+struct certified_key;
 struct fetcher;
 struct document_cache;
 struct verifier;
@@ -81,6 +82,8 @@ struct provider_place {
 	struct fetcher *fetcher;         /* providers/fetch.h */
 	struct document_cache *documents; /* providers/fetch_cache.h */
 	struct verifier *verifier;       /* providers/verifier/verifier.h */
+	/* The tenant's own keys for SAML, newest first, NULL-closed. NULL: requests go unsigned, and what is encrypted cannot be read. */
+	const struct certified_key *const *saml_signing, *const *saml_decryption;
 };
 
 /* What our own client asked for is passed on where the upstream has words for it. Texts are NULL, max_age_s -1, where nothing was asked. */
@@ -110,6 +113,8 @@ struct upstream_session {
 	char *acr;                    /* as it said it; NULL */
 	int64_t auth_time_ms;         /* 0: not said */
 	int64_t ends_ms;              /* when it wants the session to be over; 0: not said */
+	char *once;                   /* the answer's own name (SAML: the assertion's ID), to be taken once for this provider until … ; NULL: none */
+	int64_t once_until_ms;
 	struct secret *logout_keep;   /* what `logout` will need, sealed with our session; NULL: nothing */
 	struct secret *refresh_keep;  /* what `refresh` will need, sealed with the link; NULL: nothing new */
 };

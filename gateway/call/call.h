@@ -8,7 +8,7 @@
 #include "gateway/call/gateway.h"
 #include "gateway/http/server.h"
 #include "gateway/pages/pages.h"
-#include "providers/checks.h"
+#include "base/checks.h"
 
 /* How errors look at an address. */
 enum call_style { CALL_JSON, CALL_PAGE };
@@ -31,7 +31,7 @@ void call_free(struct call *call);
 /* Keeps a g_malloc'ed text until the call ends, and returns it. */
 const char *call_own(struct call *call, char *text);
 
-/* Records a check (providers/checks.h) and returns `passed`. */
+/* Records a check (base/checks.h) and returns `passed`. */
 bool call_check(struct call *call, const char *name, const char *seen, const char *expected, bool passed);
 
 /* Facts of this call for the connection log, with request data, time and reference filled in, and the checks where it was refused or failed; *ret_detail is to

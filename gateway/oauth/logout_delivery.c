@@ -13,7 +13,7 @@
 #include "base/url.h"
 #include "gateway/audit/audit.h"
 #include "gateway/call/own_token.h"
-#include "providers/checks.h"
+#include "base/checks.h"
 #include "providers/fetch.h"
 
 #include <pthread.h>

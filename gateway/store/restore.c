@@ -14,14 +14,16 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char *const companions[] = { "-wal", "-shm", "-counter", "-journal" };
-
+/* The copy, what the database keeps beside it, and copies under other names that one who was killed had begun. */
 static void ready_remove(const char *ready)
 {
-	unlink(ready);
-	for (size_t i = 0; i < G_N_ELEMENTS(companions); i++) {
-		g_autofree char *path = g_strconcat(ready, companions[i], NULL);
-		unlink(path);
+	g_autofree char *folder = g_path_get_dirname(ready), *prefix = g_path_get_basename(ready);
+	g_autoptr(GDir) entries = g_dir_open(folder, 0, NULL);
+	const char *name;
+	while (entries && (name = g_dir_read_name(entries))) {
+		g_autofree char *path = g_build_filename(folder, name, NULL);
+		if (g_str_has_prefix(name, prefix))
+			unlink(path);
 	}
 }
 

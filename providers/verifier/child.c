@@ -13,6 +13,9 @@
 static const struct operation operations[] = {
 	[OPERATION_TOKEN_CHECK] = { "token_check", token_start, token_judge },
 	[OPERATION_KEYS_CHECK] = { "keys_check", NULL, keys_judge },
+	[OPERATION_SAML_RESPONSE] = { "saml_response", saml_start, saml_response_judge },
+	[OPERATION_SAML_LOGOUT] = { "saml_logout", NULL, saml_logout_judge },
+	[OPERATION_SAML_METADATA] = { "saml_metadata", NULL, saml_metadata_judge },
 #ifdef PASSERELLE_TEST_BUILD
 	[OPERATION_TRY] = { "try", try_start, try_run },
 #endif

@@ -13,6 +13,10 @@ struct operation {
 void token_start(void);
 bool token_judge(const struct record *question, struct record *answer);
 bool keys_judge(const struct record *question, struct record *answer);
+void saml_start(void);
+bool saml_response_judge(const struct record *question, struct record *answer);
+bool saml_logout_judge(const struct record *question, struct record *answer);
+bool saml_metadata_judge(const struct record *question, struct record *answer);
 #ifdef PASSERELLE_TEST_BUILD
 void try_start(void);
 bool try_run(const struct record *question, struct record *answer);

@@ -18,7 +18,8 @@ static int64_t environment_found, descriptors_found;
 void try_start(void)
 {
 	extern char **environ;
-	environment_found = environ && *environ ? 1 : getenv("LASSO_FLAG") != NULL;
+	for (char **variable = environ; variable && *variable; variable++)
+		environment_found += strcmp(*variable, "TZ=UTC0") != 0; /* the one that the child gives itself (saml_library.c) */
 	for (int fd = SANDBOX_SOCKET + 1; fd < 1024; fd++)
 		descriptors_found += fcntl(fd, F_GETFD) >= 0;
 }

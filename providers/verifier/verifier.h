@@ -14,6 +14,9 @@ enum verifier_operation {
 	OPERATION_NONE = 0,
 	OPERATION_TOKEN_CHECK,
 	OPERATION_KEYS_CHECK,
+	OPERATION_SAML_RESPONSE,
+	OPERATION_SAML_LOGOUT,
+	OPERATION_SAML_METADATA,
 #ifdef PASSERELLE_TEST_BUILD
 	OPERATION_TRY, /* the child tries what it may not do: tests only */
 #endif

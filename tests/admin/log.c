@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "gateway/admin/log_advice.h"
 #include "gateway/admin/verbs.h"
-#include "providers/checks.h"
+#include "base/checks.h"
 
 #include <string.h>
 

@@ -15,7 +15,8 @@ static bool enter_in_unit(struct unit *unit, void *data, GError **error)
 	struct entering *entering = work->entering;
 	struct link link = { 0 };
 
-	entering->done = provision(unit, entering->tenant, entering->source, &(struct provider_answer){ .verdict = VERDICT_OK, .identity = work->identity }, work->now_ms, &entering->account, &entering->reason, error);
+	const struct provider_answer answer = { .verdict = VERDICT_OK, .identity = work->identity };
+	entering->done = provision(unit, entering->tenant, entering->source, &answer, work->now_ms, &entering->account, &entering->reason, error);
 	if (!entering->done)
 		return false;
 	if (link_find(unit, entering->tenant->id, entering->source->name, entering->subject, &link, NULL) == FOUND)

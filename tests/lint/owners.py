@@ -21,12 +21,13 @@ OWNERS = {
 	'curl/*': ['providers/fetch*.c'],
 	'lasso/*': ['providers/verifier/saml*.c'],
 	'xmlsec/*': ['providers/verifier/saml*.c'],
-	'libxml/*': ['providers/verifier/*.c'],
+	'libxml/*': ['providers/verifier/saml*.[ch]'],
 	'oauth2/*': ['providers/verifier/token*.c'],
 	'cjose/*': ['providers/verifier/token*.c'],
 	'seccomp.h': ['providers/verifier/*.c'],
 	'fido*.h': ['crypto/webauthn*.c'],
 	'cbor.h': ['crypto/webauthn*.c'],
+	'zlib.h': ['providers/saml_binding.c'],
 	'qrencode.h': ['gateway/pages/*.c'],
 }
 NOT_UNISTRING = {'unistd.h'}

@@ -1,6 +1,6 @@
 /* The recorder of checks. It is bounded twice, in rows and in bytes a row, because what it keeps is chosen by whoever sends the answer that is
  * checked. */
-#include "providers/checks.h"
+#include "base/checks.h"
 
 #include <string.h>
 

@@ -1,0 +1,74 @@
+/* SAML identity providers, from inside. Nothing of what they send is read here: the verifier does (verifier/saml_ask.h).
+ *
+ *   saml.c           begin and complete: the way of one sign-in
+ *   saml_settings.c  the keys of a declaration, and what `open` makes of them
+ *   saml_metadata.c  the provider's metadata, from a file, an address or the declaration itself
+ *   saml_identity.c  from the verifier's answer to an identity
+ *   saml_logout.c    signing out there
+ *   saml_message.c saml_binding.c   what we send, and how it is wrapped
+ */
+#pragma once
+#include "policies/mapping.h"
+#include "providers/drivers.h"
+#include "providers/fetch_cache.h"
+#include "providers/saml_message.h"
+#include "providers/verifier/saml_ask.h"
+
+#include <pthread.h>
+
+struct saml {
+	char *tenant, *name;
+	char *owner;                          /* of what is kept: tenant and name */
+	const json_t *settings;               /* borrowed */
+	char *inline_metadata;                /* of the declaration or its file; NULL: it is fetched */
+	const char *metadata_url;
+	char *declared_host;
+	const char *entity_id;                /* ours; NULL: made of the callback's address */
+	const char *subject_attribute;        /* NULL: the NameID */
+	const char *name_id_format, *binding;
+	char **contexts;                      /* AuthnContextClassRefs, NULL: none */
+	bool sign_requests, force_authn, allow_cbc, has_domains;
+	int64_t clock_skew_ms;
+	struct mapping mapping;
+	json_t *claims;
+	const struct certified_key *const *signing, *const *decryption;
+	struct document_cache *documents;
+	struct verifier *verifier;
+	pthread_mutex_t lock;
+	json_t *idp;                          /* under the lock: what the verifier read of the metadata … */
+	uint8_t idp_of[32];                   /* … whose digest this is */
+};
+
+/* --- saml_settings.c --- */
+extern const struct key_rule saml_keys[];
+bool saml_open(const struct provider_place *place, const json_t *settings, void **ret_state, GError **error);
+void saml_close(void *state);
+/* Our name there. Caller frees. */
+char *saml_entity_id(const struct saml *saml, const char *acs_url);
+
+/* --- saml_metadata.c --- */
+/* What the provider's metadata says (saml_metadata_read), asked of the verifier once for each text of it. NULL: `answer` says why. Caller owns. */
+json_t *saml_idp(struct saml *saml, int64_t now_ms, int64_t deadline_ms, struct checks *checks, struct provider_answer *answer);
+/* The first endpoint of that list with that binding, or with any of redirect and POST where `binding` has none. Borrowed; NULL: none. */
+const json_t *saml_endpoint(const json_t *idp, const char *list, const char *binding);
+/* Its usable signing certificates, borrowed; NULL-closed, caller frees the list. */
+const char **saml_certificates(const json_t *idp);
+
+/* --- saml_identity.c --- */
+/* The verifier's rows, in order, after our own. */
+void saml_checks_take(struct checks *checks, const json_t *said);
+/* The reason that goes with the check that decided. */
+enum reason saml_reason(const json_t *said);
+/* An identity and a session from an answer whose result is ok. */
+void saml_conclude(const struct saml *saml, const json_t *said, int64_t now_ms, struct provider_answer *answer);
+
+/* --- saml.c --- */
+bool saml_refuse(struct provider_answer *answer, enum verdict verdict, enum reason reason);
+/* "_" and 128 random bits: an xs:ID. Caller frees. */
+char *saml_random_id(void);
+/* The step that carries a message there by that endpoint, signed where we have a key and are to sign. */
+void saml_step(const struct saml *saml, const json_t *endpoint, const char *message, const char *id, const char *state, struct step *step);
+
+/* --- saml_logout.c --- */
+struct secret *saml_logout_keep(const json_t *said);
+void saml_logout(void *state, const struct provider_logout *input, struct provider_answer *answer);
