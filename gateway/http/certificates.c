@@ -9,6 +9,7 @@
 #include "base/secret.h"
 #include <gnutls/abstract.h>
 #include <gnutls/x509.h>
+#include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -70,7 +71,9 @@ static bool file_read(const char *file, gnutls_datum_t *ret, GError **error)
 	struct stat found;
 	char *text = NULL;
 	gsize length = 0;
-	if (stat(file, &found) == 0 && found.st_size > FILE_MAX_BYTES)
+	if (stat(file, &found) < 0)
+		return fail(error, ERROR_MALFORMED, "tls: %s: %s", file, g_strerror(errno));
+	if (found.st_size > FILE_MAX_BYTES)
 		return fail(error, ERROR_MALFORMED, "tls: %s: larger than any certificate", file);
 	g_autoptr(GError) why = NULL;
 	if (!g_file_get_contents(file, &text, &length, &why))

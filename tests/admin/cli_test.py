@@ -472,7 +472,7 @@ def configuration_mistakes_name_file_line_and_key():
 		('base_url: https://sso.example/', 'passerelle.yaml:1: base_url: '),
 		('store: postgresql://u@h/db', 'not built yet'),
 		('mail: { url: smtp://x }', 'passerelle.yaml:1: mail: not built yet'),
-		('tls: [{ certificate: a, key: b }]', '/a\''),
+		('tls: [{ certificate: a, key: b }]', '/a: No such file'),
 		('tls: [{ certificate: a }]', 'passerelle.yaml:1: tls[0].key: missing'),
 		('tls: [{ certificate: a, key: b }]\nbase_url: http://localhost', 'passerelle.yaml:2: base_url: seen "http://localhost", expected https://'),
 		('\ntrusted_proxies: [127.0.0.1/32, 10.0.0.1]', 'passerelle.yaml:2: trusted_proxies[1]: seen "10.0.0.1", expected unix, or address/prefix'),

@@ -136,7 +136,7 @@ static void mistakes_about_proxies_say_what_was_expected(void **state)
 		{ "trusted_proxies: [0.0.0.0/0]", ":1: trusted_proxies[0]: seen \"0.0.0.0/0\", expected a prefix of at least 1" },
 		{ "\n\nlisten:\n- 127.0.0.1:1\n- 192.0.2.1:80", ":5: listen: seen \"192.0.2.1:80\", expected a loopback address" },
 		{ "trusted_proxies: [unix]\nbase_url: https://a.example\nlisten: 192.0.2.1:80", ":3: listen: seen \"192.0.2.1:80\"" },
-		{ "listen: 192.0.2.1:80\ntrusted_proxies: [10.0.0.0/8]", ":1: base_url: absent, expected the proxy's https:// address" },
+		{ "listen: 192.0.2.1:80\ntrusted_proxies: [10.0.0.0/8]", ":1: base_url: absent, expected the https:// address that people use" },
 	};
 	(void)state;
 	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
