@@ -186,7 +186,7 @@ export class Gateway {
 	async explain(tenant, ref) {
 		let shown
 		await until(`the record of ${ref}`, async () => (shown = await this.command(['log', 'show', ref, '--tenant', tenant, '--json'])).status === 0, 5000)
-		return JSON.parse(shown.stdout)
+		return JSON.parse(shown.out)
 	}
 
 	// --- clock ---
