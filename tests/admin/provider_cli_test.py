@@ -43,7 +43,7 @@ MISTAKES = [
 	('  - { username: two, links: [{ provider: n, subject: y }, { provider: n, subject: y }] }', 'tenants[gamma].users[two].links: y of n twice', 'expected once'),
 	('  - { name: s, type: saml, metadata_file: x }', 'tenants[gamma].providers[s].type: saml', 'not built yet'),
 	('  - { name: g, type: saml }', 'tenants[gamma].providers[g].type: saml', 'not built yet'),
-	('  - { name: o, type: oidc }', 'tenants[gamma].providers[o].type: oidc', 'not built yet'),
+	('  - { name: o, type: oidc }', 'tenants[gamma].providers[o].issuer: missing', 'expected'),
 	('  - { name: k, type: kerberos }', 'tenants[gamma].providers[k].type: kerberos', 'expected one of local, ldap'),
 	('  - { name: none }', 'tenants[gamma].providers[none].type: missing', 'expected one of local, ldap'),
 	('  - { name: own, type: local, claims: { name: cn } }', 'tenants[gamma].providers[own].claims: ', 'unknown key'),
@@ -52,7 +52,7 @@ MISTAKES = [
 	('  - { name: L, type: ldap, url: "http://x", base_dn: dc=x }', 'tenants[gamma].providers[L].url[0]: ', 'ldap://host'),
 	('    start_tls: false', 'tenants[gamma].providers[clear].start_tls: false', 'passwords would cross the network in clear'),
 	('  - name: half2', 'tenants[gamma].providers[half2].bind_password: missing', 'both bind_dn and bind_password'),
-	('    upstream_mfa: trust', 'tenants[gamma].providers[half].upstream_mfa: ', 'trust is not built yet'),
+	('    upstream_mfa: always', 'tenants[gamma].providers[half].upstream_mfa: ', 'trust'),
 	('    claims: { surname: sn }', 'tenants[gamma].providers[half].claims: ', 'email_verified or groups'),
 	('    group_map: { x: "" }', 'tenants[gamma].providers[half].group_map: ', 'one of ours'),
 	('    username: "{dn}"', 'tenants[gamma].providers[half].username: ', '{email}'),
@@ -87,7 +87,7 @@ BAD = '''tenants:
     url: ldap://ldap.example
     base_dn: dc=x
     bind_dn: cn=half,dc=x
-    upstream_mfa: trust
+    upstream_mfa: always
     claims: { surname: sn }
     group_map: { x: "" }
     username: "{dn}"
