@@ -339,4 +339,4 @@ static bool any_open(const struct provider_place *place, const json_t *settings,
 	return oidc_open(&oidc_any, place, settings, ret_state, error);
 }
 
-const struct provider_driver provider_oidc = { .name = "oidc", .keys = oidc_keys_any, OIDC_DRIVER(any) };
+const struct provider_driver provider_oidc = { .name = "oidc", .keys = oidc_keys_any, OIDC_DRIVER(any, 0) };

@@ -162,4 +162,4 @@ static bool azure_open(const struct provider_place *place, const json_t *setting
 	return oidc_open(&azure, place, settings, ret_state, error);
 }
 
-const struct provider_driver provider_azure = { .name = "azure", .keys = azure_keys, OIDC_DRIVER(azure) };
+const struct provider_driver provider_azure = { .name = "azure", .keys = azure_keys, OIDC_DRIVER(azure, 0) };

@@ -40,10 +40,9 @@ static bool issuer_is_ours(const struct oidc *oidc, const char *stated)
 	return stated && g_strv_contains(oidc->issuers, stated);
 }
 
-static bool metadata_is_good(const char *body, size_t length, void *data, GError **error)
+bool oidc_metadata_is_good(const struct oidc *oidc, const char *body, size_t length, GError **error)
 {
 	static const char *const required[] = { "authorization_endpoint", "token_endpoint", "jwks_uri" };
-	const struct oidc *oidc = data;
 	g_autoptr(json_t) metadata = json_parse(body, length, METADATA_BYTES_MAX, error);
 	if (!metadata)
 		return false;
@@ -54,6 +53,11 @@ static bool metadata_is_good(const char *body, size_t length, void *data, GError
 		if (!endpoint_is_fit(oidc, json_string_at(metadata, required[i])))
 			return fail(error, ERROR_MALFORMED, "its %s is missing or no https address", required[i]);
 	return true;
+}
+
+static bool metadata_is_good(const char *body, size_t length, void *data, GError **error)
+{
+	return oidc_metadata_is_good(data, body, length, error);
 }
 
 /* --- fetching --- */

@@ -58,4 +58,4 @@ static bool google_open(const struct provider_place *place, const json_t *settin
 	return oidc_open(&google, place, settings, ret_state, error);
 }
 
-const struct provider_driver provider_google = { .name = "google", .keys = google_keys, OIDC_DRIVER(google) };
+const struct provider_driver provider_google = { .name = "google", .keys = google_keys, OIDC_DRIVER(google, 0) };

@@ -111,6 +111,8 @@ json_t *oidc_metadata(const struct oidc *oidc, int64_t deadline_ms, struct check
 /* Its keys; with `seen`, newer ones than those. Caller unrefs; NULL: `answer` says why. */
 const struct cached_document *oidc_keys(const struct oidc *oidc, const json_t *metadata, const struct cached_document *seen, int64_t deadline_ms,
                                         struct checks *checks, struct provider_answer *answer);
+/* Whether these bytes are metadata of this provider: strict JSON, its issuer, endpoints over https. What is not, is never kept. */
+bool oidc_metadata_is_good(const struct oidc *oidc, const char *body, size_t length, GError **error);
 /* The issuer that discovery states, for comparing with `iss`. */
 const char *oidc_stated_issuer(const json_t *metadata);
 
@@ -164,7 +166,7 @@ void oidc_probe(void *state, const struct form *input, struct checks *checks, in
 /* Sets verdict and reason; returns false, so that a step may end with it. */
 bool oidc_refuse(struct provider_answer *answer, enum verdict verdict, enum reason reason);
 
-#define OIDC_DRIVER(vendor_name) \
-	.capabilities = CAPABILITY_REDIRECTS | CAPABILITY_POSTS | CAPABILITY_REFRESHES | CAPABILITY_REFRESH_BY_KEEP | CAPABILITY_LOGS_OUT | CAPABILITY_PROBES | CAPABILITY_MAY_BLOCK, \
+#define OIDC_DRIVER(vendor_name, more) \
+	.capabilities = (more) | CAPABILITY_REDIRECTS | CAPABILITY_POSTS | CAPABILITY_REFRESHES | CAPABILITY_REFRESH_BY_KEEP | CAPABILITY_LOGS_OUT | CAPABILITY_PROBES | CAPABILITY_MAY_BLOCK, \
 	.open = vendor_name##_open, .close = oidc_close, .begin = oidc_begin, .complete = oidc_complete, .refresh = oidc_refresh, .logout = oidc_logout, \
 	.logout_notice = oidc_logout_notice, .probe = oidc_probe

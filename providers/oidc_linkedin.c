@@ -31,4 +31,4 @@ static bool linkedin_open(const struct provider_place *place, const json_t *sett
 	return oidc_open(&linkedin, place, settings, ret_state, error);
 }
 
-const struct provider_driver provider_linkedin = { .name = "linkedin", .keys = linkedin_keys, OIDC_DRIVER(linkedin) };
+const struct provider_driver provider_linkedin = { .name = "linkedin", .keys = linkedin_keys, OIDC_DRIVER(linkedin, CAPABILITY_WEAK_BINDING) };

@@ -39,6 +39,7 @@ enum capability {
 	CAPABILITY_LOGS_OUT = 1 << 4,
 	CAPABILITY_PROBES = 1 << 5,
 	CAPABILITY_MAY_BLOCK = 1 << 6, /* runs on a worker, with provider slots */
+	CAPABILITY_WEAK_BINDING = 1 << 8, /* its answers are bound to the question less well than the standard asks: nothing is linked by them (SECURITY OP-5) */
 	CAPABILITY_REFRESH_BY_KEEP = 1 << 7, /* `refresh` asks with what the sign-in left: a link without it cannot be asked about */
 };
 

@@ -76,6 +76,10 @@ static const char *const advice[] = {
 	[REASON_TOKEN_REVOKED] = "The application gets a new token.",
 	[REASON_TOKEN_NOT_YOURS] = "Name the caller in the resource's introspection_clients, if it should look into these tokens.",
 	[REASON_STORE_BROKEN] = "Look at the process log; `passerelle check` tries the store.",
+	[REASON_LINK_STALE] = "The person signs in again on both sides, then links at once.",
+	[REASON_LINK_WEAK] = "Link with another provider, or declare the link in the user's `links`.",
+	[REASON_LINK_TAKEN] = "Two accounts of one person? Remove the one that is not wanted, or its link.",
+	[REASON_LINK_SECOND] = "Remove the older link first, if the person has changed accounts there.",
 	/* what the verifier said about a provider's token */
 	[REASON_TOKEN_MALFORMED] = broken_form,
 	[REASON_TOKEN_TYPE] = broken_form,

@@ -209,3 +209,36 @@ bool provision(struct unit *unit, const struct tenant *tenant, const struct sour
 	}
 	return fail(error, ERROR_INTERNAL, "unknown account action");
 }
+
+/* --- by fresh proof of both sides --- */
+
+static bool find_linking_facts(struct unit *unit, const struct tenant *tenant, const struct source *source, const struct identity *identity, const char *account,
+	struct linking_facts *facts, GError **error)
+{
+	struct link link = { 0 }, here = { 0 };
+	g_auto(account_t) owner = { 0 };
+	enum found linked = link_find(unit, tenant->id, source->name, identity_subject(identity), &link, error);
+	enum found other = linked == BROKEN ? BROKEN : link_find_account(unit, tenant->id, source->name, account, &here, error);
+	enum found there = other == BROKEN ? BROKEN : account_find(unit, tenant->id, account, &owner, error);
+	facts->linked_to_this = linked == FOUND && strcmp(link.account, account) == 0;
+	facts->linked_to_another = linked == FOUND && !facts->linked_to_this;
+	facts->account_linked_here = other == FOUND;
+	facts->signed_in = facts->signed_in && there == FOUND;
+	facts->account_disabled = there == FOUND && owner.disabled;
+	facts->provider_proves = !(source->driver->capabilities & CAPABILITY_WEAK_BINDING);
+	link_clear(&link);
+	link_clear(&here);
+	return there != BROKEN;
+}
+
+bool provision_link(struct unit *unit, const struct tenant *tenant, const struct source *source, const struct provider_answer *answer, const char *account,
+	struct linking_facts proof, int64_t now_ms, enum reason *ret_reason, GError **error)
+{
+	if (!find_linking_facts(unit, tenant, source, answer->identity, account, &proof, error))
+		return false;
+	*ret_reason = linking_decide(&proof);
+	if (*ret_reason != REASON_OK)
+		return true;
+	return (proof.linked_to_this || insert_link(unit, tenant, source, answer->identity, now_ms, account, error))
+		&& keep_for_later(unit, tenant, source, answer, error);
+}

@@ -47,6 +47,54 @@ static void test_the_link_decides(void **state)
 	assert_int_equal(account_count(bench, bench->acme), 3);
 }
 
+struct linking_try {
+	const struct tenant *tenant;
+	const struct source *source;
+	const char *subject, *account;
+	struct linking_facts proof;
+	enum reason reason;
+};
+
+static bool link_in_unit(struct unit *unit, void *data, GError **error)
+{
+	struct linking_try *try = data;
+	g_autoptr(identity_t) identity = identity_new(try->source->name, try->subject, NULL, NULL);
+	const struct provider_answer answer = { .verdict = VERDICT_OK, .identity = identity };
+	return provision_link(unit, try->tenant, try->source, &answer, try->account, try->proof, NOW_MS, &try->reason, error);
+}
+
+static enum reason link_try(const struct bench *bench, const struct source *source, const char *subject, const char *account, int64_t proof_age_s)
+{
+	struct linking_try try = { bench->acme, source, subject, account, { .signed_in = true, .same_session = true, .asked_for_this_provider = true,
+		.account_proof_age_s = proof_age_s, .identity_proof_age_s = 1 }, REASON_UNDECIDED };
+	g_autoptr(GError) error = NULL;
+	assert_true(store_write(bench->store, link_in_unit, &try, &error));
+	return try.reason;
+}
+
+/* Both sides proved just now, and only then; and never what is somebody else's. */
+static void test_linking_by_fresh_proof(void **state)
+{
+	static const struct provider_driver weak_driver = { .name = "weak", .capabilities = CAPABILITY_REDIRECTS | CAPABILITY_WEAK_BINDING };
+	static char weak_name[] = "weak";
+	const struct source weak = { .driver = &weak_driver, .name = weak_name };
+	const struct bench *bench = *state;
+	char alice[IDENTIFIER_SIZE], bob[IDENTIFIER_SIZE], opened[IDENTIFIER_SIZE];
+
+	enter_as(bench, bench->acme, &corp, "s-1", ALICE, alice);
+	enter_as(bench, bench->acme, &corp, "s-2", "{\"username\":\"bob\"}", bob);
+	assert_int_equal(link_try(bench, &other, "o-1", alice, LINKING_FRESH_S + 1), REASON_LINK_STALE);
+	assert_int_equal(link_try(bench, &weak, "w-1", alice, 1), REASON_LINK_WEAK);
+	assert_int_equal(link_try(bench, &other, "o-1", "nobodynobodynobodynobodyno", 1), REASON_LOGIN_REQUIRED);
+	assert_int_equal(link_try(bench, &other, "o-1", alice, 1), REASON_OK);
+	assert_int_equal(link_try(bench, &other, "o-1", alice, 1), REASON_OK);
+	assert_int_equal(link_try(bench, &other, "o-1", bob, 1), REASON_LINK_TAKEN);
+	assert_int_equal(link_try(bench, &other, "o-2", alice, 1), REASON_LINK_SECOND);
+	enter_as(bench, bench->acme, &other, "o-1", "{}", opened);
+	assert_string_equal(opened, alice);
+	assert_int_equal(account_count(bench, bench->acme), 2);
+}
+
 /* A subject is bytes: nothing about it is folded or trimmed. */
 static void test_subjects_are_exact(void **state)
 {
@@ -295,7 +343,7 @@ static void test_a_broken_store_lets_nobody_in(void **state)
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, bench_setup, bench_teardown)
 static const struct CMUnitTest tests[] = {
-	TEST(test_newcomer_gets_an_account), TEST(test_the_link_decides), TEST(test_subjects_are_exact), TEST(test_taken_user_names),
+	TEST(test_newcomer_gets_an_account), TEST(test_the_link_decides), TEST(test_linking_by_fresh_proof), TEST(test_subjects_are_exact), TEST(test_taken_user_names),
 	TEST(test_without_a_usable_user_name), TEST(test_updated_at_every_entry), TEST(test_what_is_not_said_stays),
 	TEST(test_updated_at_the_first_entry_only), TEST(test_declared_accounts_are_left_alone), TEST(test_a_new_address_is_not_proved),
 	TEST(test_disabled_accounts_are_refused), TEST(test_strangers_are_turned_away), TEST(test_who_has_a_link_comes_in_under_every_rule),
