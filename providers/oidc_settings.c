@@ -107,7 +107,7 @@ char **oidc_strings(const json_t *settings, const char *key)
 	return NULL;
 }
 
-static bool issuers_choose(struct oidc *oidc)
+static void issuers_choose(struct oidc *oidc)
 {
 	size_t count = 0;
 	while (oidc->vendor->issuers && oidc->vendor->issuers[count])
@@ -117,7 +117,6 @@ static bool issuers_choose(struct oidc *oidc)
 		oidc->issuers[i] = oidc->vendor->issuers[i];
 	if (!count)
 		oidc->issuers[0] = oidc->issuer;
-	return true;
 }
 
 static void mapping_choose(struct oidc *oidc)
@@ -157,10 +156,11 @@ bool oidc_open(const struct oidc_vendor *vendor, const struct provider_place *pl
 		.documents = place->documents, .verifier = place->verifier };
 	pthread_mutex_init(&oidc->lock, NULL);
 	rules_choose(oidc);
-	if (!addresses_choose(oidc, error) || !issuers_choose(oidc) || !authentication_choose(oidc, error)) {
+	if (!addresses_choose(oidc, error) || !authentication_choose(oidc, error)) {
 		oidc_close(oidc);
 		return false;
 	}
+	issuers_choose(oidc);
 	*ret_state = oidc;
 	return true;
 }

@@ -186,6 +186,15 @@ static size_t encoded_size(const struct record *record)
 	return size;
 }
 
+const struct field *record_walk_next(struct record_walk *walk, const char *name, enum field_type type)
+{
+	const struct field *field = record_field(walk->record, walk->at);
+	if (!field || field->type != type || strcmp(field->name, name) != 0)
+		return NULL;
+	walk->at++;
+	return field;
+}
+
 GByteArray *record_encode(const struct record *record, size_t max_bytes)
 {
 	const size_t size = encoded_size(record);

@@ -54,6 +54,14 @@ int64_t record_integer(const struct record *record, const char *name, int64_t st
 /* NULL-closed list of all texts of that name; NULL where there is none. The list is the caller's (g_free), the texts are the record's. */
 const char **record_texts(const struct record *record, const char *name);
 
+/* Walks a record field by field: answers are read in their order, and what does not stand where it should makes the whole answer worthless. */
+struct record_walk {
+	const struct record *record;
+	size_t at;
+};
+/* The next field, where it has that name and type; else NULL, and it stays. Borrowed. */
+const struct field *record_walk_next(struct record_walk *walk, const char *name, enum field_type type);
+
 /* NULL where the record is broken or longer than `max_bytes`. Caller owns. */
 GByteArray *record_encode(const struct record *record, size_t max_bytes);
 /* NULL with *error (ERROR_MALFORMED) for anything but exactly one record of at most `max_bytes`. Caller owns. */

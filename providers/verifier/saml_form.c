@@ -104,34 +104,18 @@ void saml_form_write(const json_t *answer, const struct form_row *form, struct r
 	}
 }
 
-struct walk {
-	const struct record *record;
-	size_t at;
-};
-
-/* The next field, where it has that name and type; else NULL, and it stays. */
-static const struct field *walk_next(struct walk *walk, const char *name, enum field_type type)
-{
-	const struct field *field = record_field(walk->record, walk->at);
-
-	if (!field || field->type != type || strcmp(field->name, name) != 0)
-		return NULL;
-	walk->at++;
-	return field;
-}
-
 static bool value_is_fit(const struct field *field)
 {
 	return field->length <= 16384 && g_utf8_validate_len(field->value, field->length, NULL);
 }
 
-static bool texts_read(struct walk *walk, const struct form_row *row, json_t *object)
+static bool texts_read(struct record_walk *walk, const struct form_row *row, json_t *object)
 {
 	enum field_type type = row->kind == FORM_TEXTS ? FIELD_TEXT : FIELD_BYTES;
 	json_t *list = json_array();
 
 	json_object_set_new(object, row->key, list);
-	for (const struct field *field = walk_next(walk, row->key, type); field; field = walk_next(walk, row->key, type)) {
+	for (const struct field *field = record_walk_next(walk, row->key, type); field; field = record_walk_next(walk, row->key, type)) {
 		if (json_array_size(list) >= row->max || !value_is_fit(field))
 			return false;
 		json_array_append_new(list, json_stringn(field->value, field->length));
@@ -139,21 +123,21 @@ static bool texts_read(struct walk *walk, const struct form_row *row, json_t *ob
 	return true;
 }
 
-static bool members_read(struct walk *walk, const struct form_row *form, json_t *object);
+static bool members_read(struct record_walk *walk, const struct form_row *form, json_t *object);
 
-static json_t *object_read(struct walk *walk, const struct form_row *row)
+static json_t *object_read(struct record_walk *walk, const struct form_row *row)
 {
 	g_autoptr(json_t) object = json_object();
 
 	return members_read(walk, row->below, object) && json_string_at(object, row->below->key) ? json_incref(object) : NULL;
 }
 
-static bool objects_read(struct walk *walk, const struct form_row *row, json_t *object)
+static bool objects_read(struct record_walk *walk, const struct form_row *row, json_t *object)
 {
 	json_t *list = json_array();
 
 	json_object_set_new(object, row->key, list);
-	for (const struct field *mark = walk_next(walk, row->key, FIELD_INTEGER); mark; mark = walk_next(walk, row->key, FIELD_INTEGER)) {
+	for (const struct field *mark = record_walk_next(walk, row->key, FIELD_INTEGER); mark; mark = record_walk_next(walk, row->key, FIELD_INTEGER)) {
 		json_t *item = json_array_size(list) < row->max ? object_read(walk, row) : NULL;
 		if (!item)
 			return false;
@@ -162,9 +146,9 @@ static bool objects_read(struct walk *walk, const struct form_row *row, json_t *
 	return true;
 }
 
-static bool text_read(struct walk *walk, const struct form_row *row, json_t *object)
+static bool text_read(struct record_walk *walk, const struct form_row *row, json_t *object)
 {
-	const struct field *field = walk_next(walk, row->key, FIELD_TEXT);
+	const struct field *field = record_walk_next(walk, row->key, FIELD_TEXT);
 
 	if (field && field->length > row->max)
 		return false;
@@ -173,9 +157,9 @@ static bool text_read(struct walk *walk, const struct form_row *row, json_t *obj
 	return true;
 }
 
-static bool number_read(struct walk *walk, const struct form_row *row, json_t *object)
+static bool number_read(struct record_walk *walk, const struct form_row *row, json_t *object)
 {
-	const struct field *field = walk_next(walk, row->key, FIELD_INTEGER);
+	const struct field *field = record_walk_next(walk, row->key, FIELD_INTEGER);
 
 	if (field && row->kind == FORM_TRUTH && field->integer != 0 && field->integer != 1)
 		return false;
@@ -184,9 +168,9 @@ static bool number_read(struct walk *walk, const struct form_row *row, json_t *o
 	return true;
 }
 
-static bool one_object_read(struct walk *walk, const struct form_row *row, json_t *object)
+static bool one_object_read(struct record_walk *walk, const struct form_row *row, json_t *object)
 {
-	if (!walk_next(walk, row->key, FIELD_INTEGER))
+	if (!record_walk_next(walk, row->key, FIELD_INTEGER))
 		return true;
 	json_t *item = object_read(walk, row);
 	if (item)
@@ -194,7 +178,7 @@ static bool one_object_read(struct walk *walk, const struct form_row *row, json_
 	return item != NULL;
 }
 
-static bool row_read(struct walk *walk, const struct form_row *row, json_t *object)
+static bool row_read(struct record_walk *walk, const struct form_row *row, json_t *object)
 {
 	switch (row->kind) {
 	case FORM_TEXT:
@@ -213,7 +197,7 @@ static bool row_read(struct walk *walk, const struct form_row *row, json_t *obje
 	return false;
 }
 
-static bool members_read(struct walk *walk, const struct form_row *form, json_t *object)
+static bool members_read(struct record_walk *walk, const struct form_row *form, json_t *object)
 {
 	for (const struct form_row *row = form; row->key; row++)
 		if (!row_read(walk, row, object))
@@ -223,7 +207,7 @@ static bool members_read(struct walk *walk, const struct form_row *form, json_t 
 
 json_t *saml_form_read(const struct record *record, const struct form_row *form)
 {
-	struct walk walk = {.record = record};
+	struct record_walk walk = {.record = record};
 	g_autoptr(json_t) answer = json_object();
 
 	return members_read(&walk, form, answer) && walk.at == record_size(record) ? json_incref(answer) : NULL;

@@ -23,31 +23,16 @@ void token_check_answer_clear(struct token_check_answer *answer)
 	*answer = (struct token_check_answer){ 0 };
 }
 
-/* Walks a record field by field; what does not stand where it should makes the whole answer worthless. */
-struct walk {
-	const struct record *record;
-	size_t at;
-};
-
-static const struct field *walk_next(struct walk *walk, const char *name, enum field_type type)
+static char *walk_text(struct record_walk *walk, const char *name)
 {
-	const struct field *field = record_field(walk->record, walk->at);
-	if (!field || field->type != type || strcmp(field->name, name) != 0)
-		return NULL;
-	walk->at++;
-	return field;
-}
-
-static char *walk_text(struct walk *walk, const char *name)
-{
-	const struct field *field = walk_next(walk, name, FIELD_TEXT);
+	const struct field *field = record_walk_next(walk, name, FIELD_TEXT);
 	return field ? g_strdup(field->value) : NULL;
 }
 
 /* True where there is such an integer and it is 0 or 1. */
-static bool walk_truth(struct walk *walk, const char *name, bool *ret)
+static bool walk_truth(struct record_walk *walk, const char *name, bool *ret)
 {
-	const struct field *field = walk_next(walk, name, FIELD_INTEGER);
+	const struct field *field = record_walk_next(walk, name, FIELD_INTEGER);
 	if (!field || (field->integer != 0 && field->integer != 1))
 		return false;
 	*ret = field->integer == 1;
@@ -55,7 +40,7 @@ static bool walk_truth(struct walk *walk, const char *name, bool *ret)
 }
 
 /* check seen? expected? passed */
-static bool row_read(struct walk *walk, GPtrArray *rows)
+static bool row_read(struct record_walk *walk, GPtrArray *rows)
 {
 	struct token_check_row *row = g_new0(struct token_check_row, 1);
 	g_ptr_array_add(rows, row);
@@ -65,25 +50,25 @@ static bool row_read(struct walk *walk, GPtrArray *rows)
 	return row->name && walk_truth(walk, "passed", &row->passed) && rows->len <= ROWS_MAX;
 }
 
-static json_t *list_read(struct walk *walk)
+static json_t *list_read(struct record_walk *walk)
 {
 	json_t *list = json_array();
-	for (const struct field *item = walk_next(walk, "item", FIELD_TEXT); item; item = walk_next(walk, "item", FIELD_TEXT))
+	for (const struct field *item = record_walk_next(walk, "item", FIELD_TEXT); item; item = record_walk_next(walk, "item", FIELD_TEXT))
 		json_array_append_new(list, json_string(item->value));
 	return list;
 }
 
 /* claim (text | number | truth | list item*) */
-static bool claim_read(struct walk *walk, json_t *claims)
+static bool claim_read(struct record_walk *walk, json_t *claims)
 {
-	const struct field *name = walk_next(walk, "claim", FIELD_TEXT), *value;
+	const struct field *name = record_walk_next(walk, "claim", FIELD_TEXT), *value;
 	bool truth = false;
 	json_t *claim = NULL;
 	if (!name || json_object_get(claims, name->value) || json_object_size(claims) >= TOKEN_CLAIMS_MAX)
 		return false;
-	if ((value = walk_next(walk, "text", FIELD_TEXT)))
+	if ((value = record_walk_next(walk, "text", FIELD_TEXT)))
 		claim = json_string(value->value);
-	else if ((value = walk_next(walk, "number", FIELD_INTEGER)))
+	else if ((value = record_walk_next(walk, "number", FIELD_INTEGER)))
 		claim = json_integer(value->integer);
 	else if (walk_truth(walk, "truth", &truth))
 		claim = json_boolean(truth);
@@ -92,7 +77,7 @@ static bool claim_read(struct walk *walk, json_t *claims)
 	return json_object_set_new(claims, name->value, claim) == 0;
 }
 
-static bool verdict_read(struct walk *walk, struct token_check_answer *answer)
+static bool verdict_read(struct record_walk *walk, struct token_check_answer *answer)
 {
 	const bool has_valid = walk_truth(walk, "valid", &answer->valid);
 	g_autofree char *reason = walk_text(walk, "reason");
@@ -116,7 +101,7 @@ static bool answer_agrees(const struct token_check_answer *answer)
 
 static bool answer_read(const struct record *record, struct token_check_answer *answer)
 {
-	struct walk walk = { .record = record };
+	struct record_walk walk = { .record = record };
 	answer->rows = g_ptr_array_new_with_free_func(check_row_free);
 	answer->claims = json_object();
 	for (const struct field *next = record_field(record, 0); next && strcmp(next->name, "check") == 0; next = record_field(record, walk.at))
@@ -171,9 +156,9 @@ void keys_check_answer_clear(struct keys_check_answer *answer)
 	*answer = (struct keys_check_answer){ 0 };
 }
 
-static bool keys_row_read(struct walk *walk, GPtrArray *rows)
+static bool keys_row_read(struct record_walk *walk, GPtrArray *rows)
 {
-	const struct field *algorithms = walk_next(walk, "key", FIELD_INTEGER), *bits = walk_next(walk, "bits", FIELD_INTEGER);
+	const struct field *algorithms = record_walk_next(walk, "key", FIELD_INTEGER), *bits = record_walk_next(walk, "bits", FIELD_INTEGER);
 	if (!algorithms || !bits || rows->len >= TOKEN_KEYS_MAX)
 		return false;
 	struct keys_check_row *row = g_new0(struct keys_check_row, 1);
@@ -191,7 +176,7 @@ static bool keys_row_read(struct walk *walk, GPtrArray *rows)
 
 static bool keys_read(const struct record *record, struct keys_check_answer *answer)
 {
-	struct walk walk = { .record = record };
+	struct record_walk walk = { .record = record };
 	answer->rows = g_ptr_array_new_with_free_func(keys_row_free);
 	if (!walk_truth(&walk, "valid", &answer->valid))
 		return false;
