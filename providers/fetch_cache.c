@@ -35,7 +35,7 @@ struct entry {
 	int64_t fresh_until_ms, stale_until_ms;
 	int64_t pause_until_ms; /* after a failure */
 	int64_t forced_ms;      /* when a renewal was last asked for; 0: never */
-	int64_t used_ms;
+	uint64_t used;          /* when last asked for, counted in askings: a millisecond holds several */
 	enum fetch_result failure; /* the last one */
 	char trouble[256];
 };
@@ -47,6 +47,7 @@ struct document_cache {
 	pthread_cond_t landed;
 	GHashTable *entries; /* key -> struct entry */
 	size_t bytes;
+	uint64_t askings;
 };
 
 const struct cached_document *cached_document_ref(const struct cached_document *document)
@@ -155,7 +156,7 @@ static struct entry *entry_oldest(const struct document_cache *cache, const char
 		if (owner && strcmp(entry->owner, owner) != 0)
 			continue;
 		++*ret_count;
-		if (entry != but && !entry->flying && (!oldest || entry->used_ms < oldest->used_ms))
+		if (entry != but && !entry->flying && (!oldest || entry->used < oldest->used))
 			oldest = entry;
 	}
 	return oldest;
@@ -189,7 +190,7 @@ static struct entry *entry_enter(struct document_cache *cache, const struct docu
 		cache_trim(cache, entry);
 	}
 	entry->holders++;
-	entry->used_ms = clock_monotonic_ms();
+	entry->used = ++cache->askings;
 	return entry;
 }
 
