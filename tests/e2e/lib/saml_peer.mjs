@@ -47,12 +47,13 @@ export class SamlPeer {
 		this.pair = makeKey(this.folder, 'idp')
 	}
 
-	async listen({ tls = false } = {}) {
+	/** `host`: 127.0.0.1, or localhost, which to a browser is another site. */
+	async listen({ tls = false, host = '127.0.0.1' } = {}) {
 		const serve = (request, response) => this.#serve(request, response)
 		this.#server = tls ? createTlsServer(certificate(this.folder), serve) : createServer(serve)
 		this.#server.listen(0, '127.0.0.1')
 		await once(this.#server, 'listening')
-		this.origin = `${tls ? 'https' : 'http'}://127.0.0.1:${this.#server.address().port}`
+		this.origin = `${tls ? 'https' : 'http'}://${host}:${this.#server.address().port}`
 	}
 
 	get authority() { return join(this.folder, 'ca.pem') }
@@ -143,6 +144,25 @@ export class SamlPeer {
 		}
 		return text?.(now, this) ?? now
 	}
+}
+
+/** A message under way in a page's form: it goes on by being submitted. */
+export const carries = (page) => MESSAGES.some((one) => page.form?.fields[one] !== undefined)
+
+/** As a person without scripts goes: signs in as `who` where a peer asks, and sends on every form that carries a message, until neither stands there. With `hold`, the
+ * answer is left in its form. */
+export async function walk(browser, page, peers, who, { hold = false } = {}) {
+	let here = page
+	for (let hop = 0; here.form; hop++) {
+		if (hop > 8) throw new Error(`going round in circles, at ${here.url}`)
+		if (hold && here.form.fields.SAMLResponse !== undefined) break
+		const peer = peers.find((one) => one.origin === here.url.origin)
+		if (carries(here)) here = await browser.submit(here)
+		else if (peer && here.form.fields.username !== undefined) here = await browser.submit(here, { username: who, password: peer.people[who]?.password ?? 'nobody\'s' })
+		else if (peer && here.form.fields.login !== undefined) here = await browser.submit(here, { login: who })
+		else break
+	}
+	return here
 }
 
 export async function bytesOf(stream) {

@@ -16,9 +16,9 @@ export class Samlp extends SamlPeer {
 	#states = new Map()
 	#attempts = new Map()
 
-	static async start(people, { tls = false } = {}) {
+	static async start(people, options = {}) {
 		const peer = new Samlp(people)
-		await peer.listen({ tls })
+		await peer.listen(options)
 		return peer
 	}
 

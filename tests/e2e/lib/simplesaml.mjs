@@ -20,12 +20,12 @@ export class SimpleSaml extends SamlPeer {
 	text = ""
 	#rig = { cipher: CIPHERS.cbc, session_seconds: 8 * 3600, idp: {}, services: [], next_key: false }
 
-	static async start(people, { tls = false } = {}) {
+	static async start(people, options = {}) {
 		const peer = new SimpleSaml(people)
 		try {
 			peer.next = makeKey(peer.folder, 'next')
 			for (const name of ['sessions', 'temp']) mkdirSync(join(peer.folder, name))
-			await peer.listen({ tls })
+			await peer.listen(options)
 			peer.want({ origin: peer.origin, entity_id: peer.entityId, people: peer.people })
 			await peer.#launch()
 		} catch (error) {
