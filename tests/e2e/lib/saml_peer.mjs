@@ -98,8 +98,8 @@ export class SamlPeer {
 		try {
 			if (this.fault.raw && (this.fault.only ?? /./).test(url.pathname)) return await this.fault.raw(request, response, this)
 			const answer = await this.answer(request, body, call)
-			response.writeHead(answer.status, this.#headers(answer))
-			response.end(/html/.test(answer.headers['content-type']) ? this.#page(answer.body.toString()) : answer.body)
+			const page = /html/.test(answer.headers['content-type']) ? this.#page(answer.body.toString()) : answer.body
+			response.writeHead(answer.status, this.#headers(answer)).end(page)
 		} catch (error) {
 			call.error = error
 			if (!response.headersSent) response.writeHead(500, { 'Content-Type': 'text/plain' }).end(`the rig: ${error.stack}`)
