@@ -10,7 +10,7 @@ import { Gateway, until } from './lib/gateway.mjs'
 import { Application, claimsOf } from './lib/application.mjs'
 import { Browser } from './lib/browser.mjs'
 import { ask } from './lib/raw.mjs'
-import { CIPHERS, CLASSES, FORMATS, attributeOf, posted } from './lib/saml_messages.mjs'
+import { CIPHERS, CLASSES, FORMATS, attributeOf, logoutRequest, posted, redirectQuery } from './lib/saml_messages.mjs'
 import { SamlPeer, carries, walk } from './lib/saml_peer.mjs'
 import { Samlp } from './lib/samlp.mjs'
 import { CLIENTS, PASSWORDS, REDIRECT, declare, tenant } from './lib/scene.mjs'
@@ -73,13 +73,14 @@ function scene({ ssp, samlp }, clients) {
 		mine('routed', { users: [{ username: 'bruno', email: 'bruno@own.example', password: PASSWORDS.bruno }], providers: [ssp.provider('here', { domains: ['partner.example'] }), samlp.provider('there', { domains: ['there.example'] })] }),
 		mine('linking', { domains: ['partner.example'], users: [{ username: 'owner', email: 'dan@partner.example', email_verified: true, password: PASSWORDS.alice }],
 			providers: [ssp.provider('own', { domains: ['partner.example'], link_by_verified_email: true }), samlp.provider('foreign', { link_by_verified_email: true })] }),
-		mine('strong', { providers: [samlp.provider('weak', { authn_context: [`${CLASSES}TimeSyncToken`] }), samlp.provider('otp', { authn_context: [`${CLASSES}TimeSyncToken`], upstream_mfa: 'trust' }),
-			samlp.provider('mfa', { upstream_mfa: 'trust' })] }),
+		mine('strong', { providers: [samlp.provider('weak', { authn_context: [`${CLASSES}TimeSyncToken`] }), samlp.provider('otp', { authn_context: [`${CLASSES}TimeSyncToken`] }),
+			samlp.provider('mfa', { upstream_mfa: 'trust' }), samlp.provider('doubted')] }),
 		mine('leaving', { providers: ['ssp', 'posting', 'told-by-post'].map((name) => ssp.provider(name, name === 'posting' ? { binding: 'post' } : {})).concat(samlp.provider('samlp')) }),
-		mine('tiles', { providers: [ssp.provider('restarting'), ssp.provider('refusing', { idp_initiated: 'refuse' })] }),
+		mine('tile', { providers: [ssp.provider('restarting')] }),
+		mine('tiles', { clients: [...clients, { ...CLIENTS.post, initiate_login_uri: 'https://other.acme.example/start' }], providers: [ssp.provider('restarting'), ssp.provider('refusing', { idp_initiated: 'refuse' })] }),
 	]
 	options.otp = { context: `${CLASSES}TimeSyncToken` }
-	options.mfa = { context: 'https://refeds.org/profile/mfa' }
+	options.mfa = options.doubted = { context: 'https://refeds.org/profile/mfa' }
 	return [tenants, options]
 }
 
@@ -159,7 +160,7 @@ describe('signing in', { skip }, () => {
 		assert.equal(new Set(subs).size, 1)
 	})
 
-	test('openid-client takes what an application gets: acr, auth_time, and no amr that nobody vouches for', async () => {
+	test('openid-client takes what an application gets: amr, acr, auth_time', async () => {
 		const config = await oidc.discovery(new URL(gateway.issuer('acme')), webClient.client_id, { id_token_signed_response_alg: 'RS256' }, oidc.ClientSecretBasic(webClient.client_secret),
 			{ execute: [oidc.allowInsecureRequests, oidc.enableNonRepudiationChecks] })
 		const checks = { pkceCodeVerifier: oidc.randomPKCECodeVerifier(), expectedState: oidc.randomState(), expectedNonce: oidc.randomNonce() }, browser = newBrowser(), begun = Math.floor(Date.now() / 1000)
@@ -167,7 +168,7 @@ describe('signing in', { skip }, () => {
 			code_challenge: await oidc.calculatePKCECodeChallenge(checks.pkceCodeVerifier), code_challenge_method: 'S256' })
 		const page = await walk(browser, await browser.open(url), all(), 'ada')
 		const claims = (await oidc.authorizationCodeGrant(config, page.location, { ...checks, idTokenExpected: true })).claims()
-		assert.deepEqual([claims.amr ?? [], claims.acr, claims.idp], [[], 'urn:passerelle:acr:pwd', 'ssp'])
+		assert.deepEqual([claims.amr, claims.acr, claims.idp], [['pwd'], 'urn:passerelle:acr:pwd', 'ssp'])
 		assert.ok(claims.auth_time >= begun - 1 && claims.auth_time <= Date.now() / 1000 + 1, `${claims.auth_time}`)
 	})
 
@@ -271,6 +272,8 @@ describe('what is asked of the provider', { skip }, () => {
 	})
 
 	test('a second factor there counts here where it is trusted', async () => {
+		const doubted = await tokensOf('doubted', 'ada', { name: 'strong' })
+		assert.deepEqual([doubted.id.amr ?? [], doubted.id.acr], [[], 'urn:passerelle:acr:pwd'])
 		const { id } = await tokensOf('mfa', 'ada', { name: 'strong' })
 		assert.ok(id.amr.includes('mfa'), String(id.amr))
 		assert.equal(id.acr, 'urn:passerelle:acr:mfa')
@@ -417,6 +420,16 @@ describe('signing out here', { skip }, () => {
 })
 
 describe('signing out there', { skip }, () => {
+	test('one person\'s SessionIndex is not another\'s, even where the provider gives everybody the same', async () => {
+		peers.ssp.fault = { xml: (xml) => xml.replace(/SessionIndex="[^"]*"/, 'SessionIndex="1"') }
+		const ada = await tokensOf('ssp', 'ada', bound), bea = await tokensOf('ssp', 'bea', bound)
+		const [, attributes, value] = peers.ssp.sent.at(-1).xml.match(/<saml:NameID\b([^>]*)>([^<]*)/), slo = `${at('leaving').issuer}/saml/ssp/slo`
+		const name = { value, format: attributes.match(/ Format="([^"]*)"/)[1], spNameQualifier: attributes.match(/SPNameQualifier="([^"]*)"/)[1] }
+		const query = redirectQuery('SAMLRequest', logoutRequest({ issuer: peers.ssp.entityId, destination: slo, name, sessionIndexes: ['1'] }), 'r', peers.ssp.pair)
+		assert.equal((await newBrowser().request(`${slo}?${query}`)).status, 303)
+		await assertOut(bea)
+		assert.ok(await lives(ada))
+	})
 	for (const [title, provider, peer, by] of [['by redirect', 'ssp', 'ssp', 'address'], ['by POST', 'told-by-post', 'ssp', 'form'], ['by another maker\'s', 'samlp', 'samlp', 'address']])
 		test(`${title}: the session ends here, and applications hear of it`, async () => {
 			const tokens = await tokensOf(provider, 'cleo', bound), stranger = await tokensOf(provider, 'dan', bound), { browser } = tokens
@@ -425,6 +438,7 @@ describe('signing out there', { skip }, () => {
 			const answer = peers[peer].calls.findLast((call) => call.query.SAMLResponse ?? call.form.SAMLResponse)
 			assert.ok(answer, `no LogoutResponse came: ${page.status} ${page.url} ${page.text}`)
 			assert.equal(peers[peer].sent.findLast((one) => one.parameter === 'SAMLRequest').by, by)
+			assert.ok(answer[by === 'form' ? 'form' : 'query'].SAMLResponse, 'answered the way it came')
 			assert.match(peers[peer].received, /status:Success/)
 			assert.equal(page.url.origin, peers[peer].origin, 'and the person ends where he began')
 			await assertOut(tokens)
@@ -449,7 +463,14 @@ describe('a tile in the provider\'s portal', { skip }, () => {
 		const done = await browser.open(at('tiles').begin().url)
 		assert.ok(done.answer?.code, 'which then asks by itself')
 	})
-	test('restart without a name: the person\'s own page', async () => {
+	test('restart without a name: the one application there is', async () => {
+		const service = `${at('tile').issuer}/saml/restarting/metadata`
+		for (const name of [undefined, 'no-client-of-ours']) {
+			const browser = newBrowser(), page = await walk(browser, await browser.open(peers.ssp.tileUrl(service, name)), all(), 'ada')
+			assert.equal(page.location?.origin, 'https://app.acme.example', `${page.status} ${page.url}`)
+		}
+	})
+	test('restart without a name, where there are several: the person\'s own page', async () => {
 		for (const name of [undefined, 'no-client-of-ours', 'https://evil.example/']) {
 			const browser = newBrowser(), page = await walk(browser, await browser.open(peers.ssp.tileUrl(serviceOf('restarting'), name)), all(), 'ada')
 			assert.equal(page.url.href, `${at('tiles').issuer}/account`, `${page.status} ${page.location}`)
