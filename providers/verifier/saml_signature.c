@@ -2,6 +2,7 @@
 #include "providers/verifier/saml_signature.h"
 
 #include "base/encoding.h"
+#include "crypto/digest.h"
 
 #include <string.h>
 #include <xmlsec/buffer.h>
@@ -117,6 +118,23 @@ static void keys_drop(xmlNode *signature)
 	}
 }
 
+/* For whoever has to find out why no key fits: the certificate that the message says it was signed by, as its SHA-256. It decides nothing. */
+static char *refusal_text(const xmlNode *signature)
+{
+	const xmlNode *data = xml_child(xml_child(signature, NS_SIGNATURE, "KeyInfo"), NS_SIGNATURE, "X509Data");
+	g_autofree uint8_t *der = g_malloc(CERTIFICATE_MAX);
+	uint8_t digest[DIGEST_SIZE];
+	char hex[2 * DIGEST_SIZE + 1];
+	size_t length = 0;
+	g_autofree char *text = xml_base64(xml_child(data, NS_SIGNATURE, "X509Certificate"), der, CERTIFICATE_MAX, &length);
+
+	if (!text)
+		return g_strdup("not made by a configured key; the message does not say by which");
+	digest_sha256(der, length, digest);
+	hex_encode(digest, DIGEST_SIZE, hex);
+	return g_strconcat("not made by a configured key; the message says by that of the certificate ", hex, NULL);
+}
+
 static bool id_register(xmlNode *element, const char *id)
 {
 	xmlAttr *attribute = xmlHasProp(element, (const xmlChar *)"ID"), *known = xmlGetID(element->doc, (const xmlChar *)id);
@@ -147,12 +165,13 @@ xmlDoc *saml_signature_verify(xmlNode *element, const struct saml_pins *pins, co
 	           transforms_are_fit(reference)) ||
 	    !id_register(element, id))
 		return NULL;
+	g_autofree char *refusal = refusal_text(signature);
 	keys_drop(signature);
 	for (size_t i = 0; i < pins->count && !read; i++)
 		read = verify_with(signature, pins->keys[i]);
 	bool good = read && same_element(xmlDocGetRootElement(read), element, id);
-	if (!check_advised(checks, signature_name, good ? "made by a configured key" : "not made by a configured key", "made by a configured key", good,
-	                   "Load the identity provider's metadata again: its signing certificate may have changed. If not, the message was altered on its way."))
+	if (!check_advised(checks, signature_name, good ? "made by a configured key" : refusal, "made by a configured key", good,
+	                   "Here: load the provider's metadata again: its signing certificate may have changed. If it has not, the message was altered on its way."))
 		return NULL;
 	return g_steal_pointer(&read);
 }
