@@ -44,6 +44,7 @@ struct saml {
 	json_t *changes;                      /* under the lock, texts: between two of them, not yet told */
 	enum reason refused;                  /* under the lock: why the last text that was fetched was not taken; REASON_UNDECIDED: it was */
 	char trouble[256];                    /* the same in words */
+	int64_t fetched_ms;                   /* under the lock, monotonic: when the copy in use came; 0: none */
 };
 
 /* --- saml_settings.c --- */
@@ -58,8 +59,8 @@ char *saml_entity_id(const struct saml *saml, const char *acs_url);
 json_t *saml_idp(struct saml *saml, int64_t now_ms, int64_t deadline_ms, struct checks *checks, struct provider_answer *answer);
 /* The same for `provider test`: fetched anew, with every step and every row of the verifier's. Caller owns. */
 json_t *saml_idp_probe(struct saml *saml, int64_t now_ms, int64_t deadline_ms, struct checks *checks);
-/* Why the last look at metadata_url came to nothing; NULL: it did not. Caller frees. */
-char *saml_trouble(struct saml *saml);
+/* Why the last look at metadata_url came to nothing, or that there has been none for too long; NULL: all is well. Caller frees. */
+char *saml_trouble(struct saml *saml, int64_t monotonic_ms);
 /* The first endpoint of that list with that binding, or with any of redirect and POST where `binding` has none. Borrowed; NULL: none. */
 const json_t *saml_endpoint(const json_t *idp, const char *list, const char *binding);
 /* Its usable signing certificates, borrowed; NULL-closed, caller frees the list. */

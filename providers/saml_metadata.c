@@ -13,6 +13,8 @@
 #include <string.h>
 
 #define METADATA_BYTES_MAX (448 * 1024)
+/* Copies are renewed after a day at the latest (fetch_cache.h). */
+#define AGE_SUSPECT_MS (26 * INT64_C(3600000))
 
 /* One look at a text: what it is asked for, and what came of it. */
 struct look {
@@ -183,6 +185,9 @@ static json_t *fetched_look(struct look *look)
 	if (check_advised(look->checks, "metadata", result == FETCH_OK ? saml->metadata_url : trouble, "the provider's metadata", result == FETCH_OK,
 	                  "Here: correct metadata_url, or give metadata_file. There: publish good metadata. `passerelle provider test` shows each step.")) {
 		look->newest = look->probing = false; /* it has been read once by now */
+		pthread_mutex_lock(&saml->lock);
+		saml->fetched_ms = document->fetched_ms;
+		pthread_mutex_unlock(&saml->lock);
 		return text_look(look, document->body, document->length);
 	}
 	fetch_refuse(look, result);
@@ -230,10 +235,13 @@ json_t *saml_idp_probe(struct saml *saml, int64_t now_ms, int64_t deadline_ms, s
 	return look_run(&look, &answer);
 }
 
-char *saml_trouble(struct saml *saml)
+char *saml_trouble(struct saml *saml, int64_t monotonic_ms)
 {
 	pthread_mutex_lock(&saml->lock);
-	char *trouble = *saml->trouble ? g_strdup(saml->trouble) : NULL;
+	int64_t age_ms = saml->fetched_ms > 0 ? monotonic_ms - saml->fetched_ms : 0;
+	char *trouble = *saml->trouble           ? g_strdup(saml->trouble)
+	                : age_ms > AGE_SUSPECT_MS ? g_strdup_printf("the copy is %" G_GINT64_FORMAT " hours old, and no newer one can be had", age_ms / 3600000)
+	                                          : NULL;
 	pthread_mutex_unlock(&saml->lock);
 	return trouble;
 }

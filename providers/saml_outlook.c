@@ -183,7 +183,7 @@ void saml_watch(void *state, int64_t now_ms, int64_t deadline_ms, struct provide
 	struct saml *saml = state;
 	struct provider_answer answer = {0};
 	g_autoptr(json_t) idp = saml_idp(saml, now_ms, deadline_ms, NULL, &answer);
-	char *trouble = saml_trouble(saml);
+	char *trouble = saml_trouble(saml, deadline_ms);
 
 	if (!idp && !trouble)
 		trouble = g_strdup(reason_sentence(answer.reason));

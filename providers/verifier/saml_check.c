@@ -59,7 +59,8 @@ static bool read_message(struct reading *reading)
 		return false;
 	reading->message = xml_read(question->bytes, question->length);
 	const xmlNode *root = reading->message ? xmlDocGetRootElement(reading->message) : NULL;
-	return check(reading->checks, "xml_namespaces", root ? (const char *)root->name : "not well formed", "samlp:Response", xml_is(root, NS_PROTOCOL, "Response"));
+	return check_advised(reading->checks, "xml_namespaces", root ? (const char *)root->name : "not well formed", "samlp:Response", xml_is(root, NS_PROTOCOL, "Response"),
+	                     PREFILTER_ADVICE);
 }
 
 /* A key of the provider's must be there: without one Lasso would take every message for verified (LIBRARIES 4.2, hole 4). */
@@ -180,7 +181,8 @@ static xmlNode *decrypt_assertion(struct reading *reading, xmlNode *encrypted)
 	reading->facts.cbc |= facts.cbc;
 	reading->decrypted = xml_read((const char *)secret_bytes(plain), secret_length(plain));
 	xmlNode *root = reading->decrypted ? xmlDocGetRootElement(reading->decrypted) : NULL;
-	bool fit = check(reading->checks, "xml_namespaces", root ? (const char *)root->name : "not well formed", "saml:Assertion", xml_is(root, NS_ASSERTION, "Assertion"));
+	bool fit = check_advised(reading->checks, "xml_namespaces", root ? (const char *)root->name : "not well formed", "saml:Assertion", xml_is(root, NS_ASSERTION, "Assertion"),
+	                         PREFILTER_ADVICE);
 	return fit && check_encryption(reading) ? root : NULL;
 }
 
@@ -193,7 +195,7 @@ static xmlNode *find_assertion(struct reading *reading)
 	xmlNode *plain = xml_child(response, NS_ASSERTION, "Assertion"), *encrypted = xml_child(response, NS_ASSERTION, "EncryptedAssertion");
 	size_t count = xml_count(response, NS_ASSERTION, "Assertion") + xml_count(response, NS_ASSERTION, "EncryptedAssertion");
 
-	if (!check(reading->checks, "one_assertion", count == 1 ? "one" : "none", "one assertion, plain or encrypted", count == 1))
+	if (!check_advised(reading->checks, "one_assertion", count == 1 ? "one" : "none", "one assertion, plain or encrypted", count == 1, "There: send one assertion with each response."))
 		return NULL;
 	return encrypted ? check_encryption(reading) ? decrypt_assertion(reading, encrypted) : NULL : check_encryption(reading) ? plain : NULL;
 }

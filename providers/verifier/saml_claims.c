@@ -32,7 +32,7 @@ bool saml_check_issuer(const xmlNode *node, const char *name, const struct saml_
 	bool entity = !format || strcmp(format, FORMAT_ENTITY) == 0;
 
 	return saml_check_equal(checks, name, text, trust->idp_entity_id, "Here: give the metadata of the provider that sends this. There: look which of its entity IDs it signs people in by.") &&
-	       (entity || check(checks, name, format, FORMAT_ENTITY, false));
+	       (entity || check_advised(checks, name, format, FORMAT_ENTITY, false, "There: name the issuer by its entity ID."));
 }
 
 bool saml_check_time(const xmlNode *node, const char *attribute, const char *name, enum time_rule rule, bool required, const struct saml_trust *trust,

@@ -13,6 +13,7 @@
 #include <xmlsec/xmltree.h>
 
 #define PINS_MAX 8
+#define ADVICE_REFERENCE "There: sign the whole element by its ID, enveloped, with exclusive canonicalisation. If the provider always does, somebody has altered or forged this."
 #define CERTIFICATE_MAX 16384
 #define RSA_BITS_MIN 2048
 #define RSA_BITS_MAX 8192
@@ -159,10 +160,10 @@ xmlDoc *saml_signature_verify(xmlNode *element, const struct saml_pins *pins, co
 	bool refers = xml_count(element, NS_SIGNATURE, "Signature") == 1 && id && uri && strcmp(uri, expected) == 0;
 	g_autoptr(xmlDoc) read = NULL;
 
-	if (!check(checks, reference_name, uri, expected, refers))
+	if (!check_advised(checks, reference_name, uri, expected, refers, ADVICE_REFERENCE))
 		return NULL;
-	if (!check(checks, reference_name, transforms_are_fit(reference) ? "enveloped, exclusive C14N" : "other transforms", "enveloped, exclusive C14N",
-	           transforms_are_fit(reference)) ||
+	if (!check_advised(checks, reference_name, transforms_are_fit(reference) ? "enveloped, exclusive C14N" : "other transforms", "enveloped, exclusive C14N",
+	                   transforms_are_fit(reference), ADVICE_REFERENCE) ||
 	    !id_register(element, id))
 		return NULL;
 	g_autofree char *refusal = refusal_text(signature);
