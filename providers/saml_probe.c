@@ -33,13 +33,6 @@ static void give(const struct probe *probe, const char *name, const char *value,
 	check(probe->checks, name, value, what, true);
 }
 
-static char *address_beside(const char *acs_url, const char *last)
-{
-	const char *slash = strrchr(acs_url, '/');
-
-	return g_strdup_printf("%.*s/%s", slash ? (int)(slash - acs_url) : 0, acs_url, last);
-}
-
 static void give_keys(const struct probe *probe, const char *name, const struct certified_key *const *keys, const char *without)
 {
 	if (!keys || !keys[0])
@@ -77,14 +70,14 @@ static void give_attributes(const struct probe *probe)
 static void give_all(const struct probe *probe)
 {
 	const struct saml *saml = probe->saml;
-	g_autofree char *entity_id = saml_entity_id(saml, probe->acs_url), *metadata = address_beside(probe->acs_url, "metadata"), *slo = address_beside(probe->acs_url, "slo");
+	g_autofree char *entity_id = saml_entity_id(saml, probe->acs_url), *metadata = saml_address(probe->acs_url, "metadata"), *slo = saml_address(probe->acs_url, "slo");
 
 	give(probe, "to give there: metadata", metadata, "all of what follows, for a provider that reads metadata");
 	give(probe, "to give there: entity ID", entity_id, "as entity ID, audience, identifier");
 	give(probe, "to give there: ACS", probe->acs_url, "as assertion consumer service, reply or recipient address, by POST");
 	give(probe, "to give there: SLO", slo, "as single logout address, by redirect or POST");
 	give_keys(probe, "to give there: signing certificate", saml->signing, "The tenant has no SAML keys: requests go unsigned.");
-	give_keys(probe, "to give there: encryption certificate", saml->decryption, "The tenant has no SAML keys: nothing may be encrypted.");
+	give_keys(probe, "to give there: encryption certificate", saml->encryption, "The tenant has no SAML keys: nothing may be encrypted.");
 	give(probe, "to give there: NameID format", saml->name_id_format ? saml->name_id_format : "persistent",
 	     saml->name_id_format ? "asked for by name_id_format" : saml->has_domains ? "or emailAddress, unspecified: this provider has domains" : "the only one that may be a subject");
 	give_attributes(probe);

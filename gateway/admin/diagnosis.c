@@ -5,18 +5,15 @@
 #include "base/form.h"
 #include "providers/provider.h"
 
-#include <string.h>
-
 /* More than the 64 of a sign-in: several servers, and all that is to be entered on the other side. */
 #define STEPS_MAX 192
 
 /* Where the browser comes back to: the same address that a sign-in would name. */
 static char *callback_of(const struct diagnosis *diagnosis)
 {
-	const struct provider_record *provider = diagnosis->provider;
-	if (strcmp(provider->type, "saml") == 0)
-		return g_strconcat(diagnosis->tenant->issuer, "/saml/", provider->name, "/acs", NULL);
-	return g_strconcat(diagnosis->tenant->issuer, "/callback/", provider->name, NULL);
+	const struct provider_driver *driver = provider_driver_named(diagnosis->provider->type);
+	bool described = driver && driver->describe;
+	return g_strconcat(diagnosis->tenant->issuer, described ? "/saml/" : "/callback/", diagnosis->provider->name, described ? "/acs" : NULL, NULL);
 }
 
 static struct form *form_of(const struct diagnosis *diagnosis)

@@ -4,7 +4,7 @@
 #include "gateway/store/store.h"
 
 struct diagnosis {
-	const struct provider_place *ways;
+	const struct provider_place *ways; /* with the tenant's keys for SAML lent */
 	const struct tenant *tenant;
 	const struct provider_record *provider;
 	const char *login;             /* NULL: only what needs no person */

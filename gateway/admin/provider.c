@@ -5,6 +5,7 @@
 #include "gateway/admin/diagnosis.h"
 #include "gateway/admin/provider_settings.h"
 #include "gateway/admin/provider_trial.h"
+#include "gateway/call/saml_keys.h"
 
 #include <errno.h>
 #include <string.h>
@@ -111,6 +112,18 @@ static bool enable_run(struct command *command, GError **error)
 static bool disable_run(struct command *command, GError **error)
 {
 	return switch_run(command, false, error);
+}
+
+/* The ways out, and what the tenant lends to its drivers; both live as long as *ret_keys. */
+static bool place_make(struct command *command, const struct tenant *tenant, struct saml_keys **ret_keys, struct provider_place *ret, GError **error)
+{
+	const struct provider_place *ways = command_ways(command, error);
+	struct unit *unit = ways ? command_reader(command, error) : NULL;
+	if (!unit || !saml_keys_load(unit, tenant->id, ret_keys, error))
+		return false;
+	*ret = *ways;
+	saml_keys_lend(*ret_keys, ret);
+	return true;
 }
 
 static void line_print(const char *label, const json_t *value)
@@ -229,11 +242,12 @@ static bool test_run(struct command *command, GError **error)
 	g_autoptr(secret_t) password = with_password ? password_ask_once("Password: ", error) : NULL;
 	if ((with_password && !password) || !command_note_read(command, act.tenant, "provider test", error))
 		return false;
-	const struct provider_place *ways = command_ways(command, error);
-	if (!ways)
+	g_autoptr(saml_keys_t) keys = NULL;
+	struct provider_place place;
+	if (!place_make(command, act.tenant, &keys, &place, error))
 		return false;
 	const struct diagnosis diagnosis = {
-		.ways = ways, .tenant = act.tenant, .provider = &act.record, .login = login, .password = password, .response = response, .deadline_ms = clock_monotonic_ms() + DIAGNOSIS_MS,
+		.ways = &place, .tenant = act.tenant, .provider = &act.record, .login = login, .password = password, .response = response, .deadline_ms = clock_monotonic_ms() + DIAGNOSIS_MS,
 	};
 	g_autoptr(json_t) found = provider_diagnose(&diagnosis);
 	bool passed = diagnosis_tell(command, found, error) && (!interactive || interact(command, &act, found, error));

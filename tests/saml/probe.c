@@ -58,7 +58,7 @@ static struct probed probe_at(const struct paper *paper, const char *more, const
 	void *driver = NULL;
 
 	json_object_update(settings, further);
-	const struct provider_place place = {.tenant = "t1", .name = "okta", .verifier = verifier, .saml_signing = keys, .saml_decryption = keys};
+	const struct provider_place place = {.tenant = "t1", .name = "okta", .verifier = verifier, .saml_signing = keys, .saml_encryption = keys, .saml_decryption = keys};
 	assert_true(provider_saml.open(&place, settings, &driver, NULL));
 	form_append(input, "callback_url", SP_ACS);
 	if (response)
