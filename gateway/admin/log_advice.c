@@ -5,8 +5,8 @@
 
 static const char broken_form[] = "The provider sent what it may not send: show its maker the failed check above. If it never happened before, somebody may have forged it.";
 static const char other_client[] = "OpenID: compare the provider's client_id here with the one registered there. SAML: there, set the audience (SP entity ID) to the expected one; or here, entity_id.";
-static const char start_again[] = "The person starts again from the application. If it happens to everybody: there, the provider does not return the nonce or keeps old answers, or its clock is wrong.";
-static const char asked_for_more[] = "The application, or here force_authn or authn_context, asked for a fresher or stronger sign-in than this provider gives: there, set it up; or here, ask for less.";
+static const char start_again[] = "The person starts again from the application. If it happens to everybody: there, the nonce is not returned, old answers are kept, or the clock is wrong.";
+static const char asked_for_more[] = "The application, or here force_authn or authn_context, asked for a fresher or stronger sign-in than is given: there, set it up; or here, ask for less.";
 static const char *const advice[] = {
 	[REASON_UNDECIDED] = "This should not happen: report it, with the reference.",
 	[REASON_WRONG_PASSWORD] = "The person tries again; `passerelle user passwd NAME` sets a new password.",
@@ -101,7 +101,7 @@ static const char *const advice[] = {
 	[REASON_TOKEN_AT_HASH] = "The answer of the token endpoint was put together from two: something between here and the provider changes answers, or the provider is broken.",
 	[REASON_TOKEN_AUTH_TIME] = asked_for_more,
 	[REASON_TOKEN_ACR] = asked_for_more,
-	[REASON_TOKEN_SUBJECT] = "The provider named nobody, or another person than the one signing in. SAML: there, send the NameID or attribute that `subject` names; or here, name another by `subject`.",
+	[REASON_TOKEN_SUBJECT] = "The provider named nobody, or somebody else than expected. SAML: there, send the NameID or attribute that `subject` names; or here, name another.",
 	[REASON_METADATA_INVALID] = "`passerelle provider test NAME` shows each step. Here: correct metadata_url or load the file again; there: publish the metadata of one identity provider.",
 	[REASON_METADATA_EXPIRED] = "There: publish current metadata. Here, with metadata_file: load it again; `passerelle provider test NAME` shows until when it holds.",
 	[REASON_METADATA_ENTITY] = "There: ask whether the provider has moved. If it has, declare it here anew under another name, for its people are others; the copy from before goes on serving.",

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "gateway/admin/diagnosis.h"
+#include "gateway/admin/provider_papers.h"
 #include "gateway/admin/provider_settings.h"
 #include "gateway/admin/provider_trial.h"
 #include "gateway/call/saml_keys.h"
@@ -64,6 +65,29 @@ static bool provider_choose(struct command *command, struct provider_act *act, G
 	return unit && record_look_up(unit, act, command_word(command, 0), error);
 }
 
+/* The ways out, and what the tenant lends to its drivers; both live as long as *ret_keys. */
+static bool place_make(struct command *command, const struct tenant *tenant, struct saml_keys **ret_keys, struct provider_place *ret, GError **error)
+{
+	const struct provider_place *ways = command_ways(command, error);
+	struct unit *unit = ways ? command_reader(command, error) : NULL;
+	if (!unit || !saml_keys_load(unit, tenant->id, ret_keys, error))
+		return false;
+	*ret = *ways;
+	saml_keys_lend(*ret_keys, ret);
+	return true;
+}
+
+/* What the provider itself publishes is looked up as the command runs: an administrator who is told of it must not be told of yesterday. */
+static bool papers_add(struct command *command, const struct provider_act *act, json_t *object, GError **error)
+{
+	const struct provider_driver *driver = provider_driver_named(act->record.type);
+	g_autoptr(saml_keys_t) keys = NULL;
+	struct provider_place place;
+	if (!driver || !driver->watch)
+		return true;
+	return place_make(command, act->tenant, &keys, &place, error) && provider_papers(command, act->tenant, &act->record, &place, object, error);
+}
+
 static bool show_run(struct command *command, GError **error)
 {
 	g_auto(provider_act_t) act = { 0 };
@@ -72,6 +96,8 @@ static bool show_run(struct command *command, GError **error)
 	g_autoptr(json_t) object = provider_declared(&act.record, false);
 	json_object_set_new(object, "enabled", json_boolean(act.record.enabled));
 	json_object_set_new(object, "secrets", secret_names(act.record.settings, provider_keys_of(act.record.type)));
+	if (!papers_add(command, &act, object, error))
+		return false;
 	print_object(command, object);
 	return true;
 }
@@ -112,18 +138,6 @@ static bool enable_run(struct command *command, GError **error)
 static bool disable_run(struct command *command, GError **error)
 {
 	return switch_run(command, false, error);
-}
-
-/* The ways out, and what the tenant lends to its drivers; both live as long as *ret_keys. */
-static bool place_make(struct command *command, const struct tenant *tenant, struct saml_keys **ret_keys, struct provider_place *ret, GError **error)
-{
-	const struct provider_place *ways = command_ways(command, error);
-	struct unit *unit = ways ? command_reader(command, error) : NULL;
-	if (!unit || !saml_keys_load(unit, tenant->id, ret_keys, error))
-		return false;
-	*ret = *ways;
-	saml_keys_lend(*ret_keys, ret);
-	return true;
 }
 
 static void line_print(const char *label, const json_t *value)
@@ -259,7 +273,7 @@ static bool test_run(struct command *command, GError **error)
 #define ONE_PROVIDER .object = "provider", .words = "NAME", .words_min = 1, .words_max = 1
 const struct verb provider_verbs[] = {
 	{ .object = "provider", .name = "list", .run = list_run, .summary = "the identity providers of a tenant, in the order they are asked" },
-	{ ONE_PROVIDER, .name = "show", .run = show_run, .summary = "one provider, and which secrets are kept for it" },
+	{ ONE_PROVIDER, .name = "show", .run = show_run, .summary = "one provider, which secrets are kept for it, and what it publishes of itself" },
 	{ ONE_PROVIDER, .name = "test", .options = "login= password-stdin interactive response=", .run = test_run,
 	  .summary = "walk the way of a sign-in step by step; with --login for that person, with --interactive in a browser, with --response for a SAML response in a file; "
 	             "touches no account; exit 1 where a step failed" },

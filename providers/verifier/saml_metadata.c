@@ -188,8 +188,10 @@ static bool entity_is_fit(const xmlNode *entity, const xmlNode *role, const json
 	g_autofree char *until = xml_attribute(entity, "validUntil");
 
 	return check_advised(checks, "metadata_entity_id", id, "the provider's name", id && *id && text_is_plain(id, ENTITY_ID_MAX), "There: publish metadata with an entityID.") &&
-	       check_advised(checks, "metadata_role", role ? "identity provider" : "none", "an IDPSSODescriptor for SAML 2.0", role != NULL, "Here: give the metadata of an identity provider, not of a service provider.") &&
-	       check_advised(checks, "metadata_validity", until, "in the future", valid_until(role) > now_ms, "There: publish current metadata. Here: load it again: this document is no longer valid.") &&
+	       check_advised(checks, "metadata_role", role ? "identity provider" : "none", "an IDPSSODescriptor for SAML 2.0", role != NULL,
+	                     "Here: give the metadata of an identity provider, not of a service provider.") &&
+	       check_advised(checks, "metadata_validity", until, "in the future", valid_until(role) > now_ms,
+	                     "There: publish current metadata. Here: load it again: this document is no longer valid.") &&
 	       check_advised(checks, "metadata_signing_key", fit_count(json_object_get(said, "signing")) > 0 ? "present" : "none", "an RSA certificate of 2048 bits or more",
 	                     fit_count(json_object_get(said, "signing")) > 0, "There: publish a signing certificate; without one nothing that the provider says can be checked.") &&
 	       check_advised(checks, "metadata_sso", json_array_size(json_object_get(said, "sso")) > 0 ? "present" : "none", "a SingleSignOnService by redirect or POST, https",
