@@ -26,7 +26,7 @@ static json_t *warnings_of(const json_t *expiries, int64_t now_ms)
 	return warnings;
 }
 
-static void outlook_add(const struct provider_record *provider, const struct provider_place *place, const char *tenant, json_t *object)
+static void outlook_add(const struct provider_record *provider, const struct provider_place *place, const char *tenant, json_t *published)
 {
 	const struct provider_driver *driver = provider_driver_named(provider->type);
 	struct provider_place standing = *place;
@@ -39,10 +39,10 @@ static void outlook_add(const struct provider_record *provider, const struct pro
 	driver->watch(state, clock_now_ms(), clock_monotonic_ms() + LOOK_MS, &outlook);
 	driver->close(state);
 	if (outlook.facts)
-		json_object_set(object, "metadata", outlook.facts);
+		json_object_update(published, outlook.facts);
 	if (outlook.trouble)
-		json_object_set_new(object, "metadata_trouble", json_string(outlook.trouble));
-	json_object_set_new(object, "warnings", warnings_of(outlook.expiries, clock_now_ms()));
+		json_object_set_new(published, "trouble", json_string(outlook.trouble));
+	json_object_set_new(published, "warnings", warnings_of(outlook.expiries, clock_now_ms()));
 }
 
 struct search {
@@ -69,8 +69,10 @@ bool provider_papers(struct command *command, const struct tenant *tenant, const
 	struct unit *unit = command_reader(command, error);
 	if (!unit || !log_list(unit, tenant->id, &filter, row_examine, &search, error))
 		return false;
-	outlook_add(provider, place, tenant->id, object);
+	json_t *published = json_object();
+	outlook_add(provider, place, tenant->id, published);
 	if (search.found)
-		json_object_set_new(object, "metadata_changed", search.found);
+		json_object_set_new(published, "changed", search.found);
+	json_object_set_new(object, "published", published);
 	return true;
 }
