@@ -310,9 +310,17 @@ static void go_to(struct login *login, bool here, const char *path, void (*show)
 	reply_redirect(login->call->reply, 303, url);
 }
 
+/* Somebody is signed in here already, and the application wants it proved anew: said, or the page looks as if the session had been lost. */
+static bool is_asked_again(const struct login *login)
+{
+	const char *prompt = flow_parameter(login, "prompt");
+	return login->has_session && ((prompt && scope_has(prompt, "login")) || json_object_get(login->flow.request, "max_age"))
+		&& !hint_differs(login) && !name_differs(login);
+}
+
 static void show_signin(struct login *login)
 {
-	signin_show(login, &(struct signin_view){ .username = flow_parameter(login, "login_hint") });
+	signin_show(login, &(struct signin_view){ .problem = is_asked_again(login) ? "again" : NULL, .username = flow_parameter(login, "login_hint") });
 }
 
 static enum error_code refusal_code(enum reason reason)

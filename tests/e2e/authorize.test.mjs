@@ -216,6 +216,8 @@ describe('10 prompt', () => {
 		const request = web.begin({ prompt: 'login' })
 		const first = await browser.open(request.url), reloaded = await browser.open(first.url)
 		assert.ok('password' in reloaded.form.fields)
+		assert.match(reloaded.text, /role="alert"[^>]*><p><strong>Please sign in again/, 'and says why, to somebody who is signed in')
+		assert.doesNotMatch((await new Browser().open(web.begin({ prompt: 'login' }).url)).text, /sign in again/)
 		assert.ok((await browser.signIn(reloaded, 'alice', PASSWORDS.alice)).answer.code)
 	})
 	test('consent asks, even of a first-party client', async () => {
