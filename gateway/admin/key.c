@@ -12,24 +12,9 @@
 
 #define JWKS_CACHED_MS (300 * 1000LL) /* what gateway/oauth/discovery.c tells caches */
 
-static const char *state_word(enum key_state state)
-{
-	switch (state) {
-	case KEY_STATE_REVOKED:
-		return "revoked";
-	case KEY_STATE_NEXT:
-		return "next";
-	case KEY_STATE_ACTIVE:
-		return "active";
-	case KEY_STATE_RETIRED:
-		return "retired";
-	}
-	return "?";
-}
-
 static bool key_line(const struct signing_key *key, void *data)
 {
-	json_t *object = json_pack("{s:s, s:s, s:s}", "kid", key->kid, "alg", jose_algorithm_name(key->algorithm), "state", state_word(key->state));
+	json_t *object = json_pack("{s:s, s:s, s:s}", "kid", key->kid, "alg", jose_algorithm_name(key->algorithm), "state", key_state_name(key->state));
 	json_time_set(object, "created", key->created_ms);
 	json_time_set(object, "activated", key->activated_ms);
 	json_time_set(object, "retired", key->retired_ms);
@@ -261,7 +246,7 @@ static json_t *revocation_report(const struct rotation *rotation, const struct r
 	const struct standing *standing = &rotation->standing[revoking->algorithm];
 	const struct signing_key *fresh = rotation->fresh[revoking->algorithm];
 	const char *active = revoking->state != KEY_STATE_ACTIVE ? standing->active : standing->next ? standing->next : fresh[1].kid;
-	return json_pack("{s:s, s:s, s:s, s:s?, s:s?}", "kid", revoking->kid, "alg", jose_algorithm_name(revoking->algorithm), "was", state_word(revoking->state),
+	return json_pack("{s:s, s:s, s:s, s:s?, s:s?}", "kid", revoking->kid, "alg", jose_algorithm_name(revoking->algorithm), "was", key_state_name(revoking->state),
 	                 "active", active, "next", fresh[0].kid ? fresh[0].kid : standing->next);
 }
 

@@ -225,10 +225,25 @@ static bool count_outcome(struct unit *unit, struct settling *settling, GError *
 	return no_verdict(settling) ? buckets_give_back(unit, call, buckets, error) : buckets_blame(unit, call, buckets, error);
 }
 
+/* Some answers must open a session once, whichever gateway sees them (SECURITY SM-10). */
+static bool use_up(struct unit *unit, struct settling *settling, GError **error)
+{
+	const struct upstream_session *upstream = &settling->answer->session;
+	if (!upstream->once)
+		return true;
+	g_autofree char *purpose = g_strconcat("answer of ", settling->attempt->source->name, NULL);
+	enum found first = once_claim(unit, settling->login->call->tenant->id, purpose, upstream->once, upstream->once_until_ms, error);
+	if (!call_check(settling->login->call, "assertion", first == FOUND ? "new" : "used before", "used once", first != MISSING))
+		settling->reason = REASON_ANSWER_REPLAYED;
+	return first != BROKEN;
+}
+
 static bool settle_in_unit(struct unit *unit, void *data, GError **error)
 {
 	struct settling *settling = data;
 	settling->reason = judge(settling);
+	if (settling->reason == REASON_OK && !use_up(unit, settling, error))
+		return false;
 	if (settling->reason == REASON_OK && !find_account(unit, settling, error))
 		return false;
 	if (settling->reason == REASON_OK && !write_success(unit, settling, error))
