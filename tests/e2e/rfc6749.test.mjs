@@ -8,15 +8,18 @@ import { Browser } from './lib/browser.mjs'
 import { ask } from './lib/raw.mjs'
 import { CLIENTS, PASSWORDS, declare, tenant } from './lib/scene.mjs'
 
+const ASKING = { ...CLIENTS.spa, consent: 'explicit' }
+const PROGRAM = { ...ASKING, client_id: 'program', application_type: 'native', redirect_uris: ['com.example.app:/cb', 'http://127.0.0.1/cb', 'https://app.acme.example/claimed'] }
+
 let gateway, web, spa, machine
 before(async () => {
-	gateway = await Gateway.start({ declaration: declare(tenant('acme')) })
+	gateway = await Gateway.start({ declaration: declare(tenant('acme', { clients: [...Object.keys(CLIENTS), { ...ASKING, client_id: 'page' }, PROGRAM] })) })
 	;[web, spa, machine] = ['web', 'spa', 'machine'].map((name) => new Application(gateway, 'acme', CLIENTS[name]))
 })
 after(() => gateway?.stop())
 
 const token = (form, application = machine) => post(`${web.issuer}/token`, form, basic(application.id, application.secret))
-const code = (application, parameters) => application.code('alice', PASSWORDS.alice, parameters)
+const code = (application, parameters, browser) => application.code('alice', PASSWORDS.alice, parameters, browser)
 
 describe('3 endpoints', () => {
 	test('3.2 parameters without a value are as if they were not there', async () => {
@@ -85,6 +88,21 @@ describe('5 the token\'s answer', () => {
 })
 
 describe('10 security considerations', () => {
+	test('10.2 what a person allowed to a program that cannot prove who it is, the next one does not get unasked', async () => {
+		const program = new Application(gateway, 'acme', PROGRAM), page = new Application(gateway, 'acme', { ...ASKING, client_id: 'page' })
+		const asks = async (application, redirect_uri, browser) => {
+			const { answer } = await browser.request(application.begin({ redirect_uri, prompt: 'none' }).url)
+			assert.ok(answer.code || answer.error === 'consent_required', JSON.stringify(answer))
+			return !answer.code
+		}
+		const browser = new Browser()
+		for (const redirect_uri of ['com.example.app:/cb', 'http://127.0.0.1:5001/cb', 'https://app.acme.example/claimed']) await code(program, { redirect_uri }, browser)
+		await code(page, {}, browser)
+		assert.equal(await asks(program, 'com.example.app:/cb', browser), true)
+		assert.equal(await asks(program, 'http://127.0.0.1:5001/cb', browser), true)
+		assert.equal(await asks(program, 'https://app.acme.example/claimed', browser), false)
+		assert.equal(await asks(page, page.redirect, browser), false)
+	})
 	test('10.3, 10.4 tokens are never in an address', async () => {
 		const { page, verifier, redirect, code: given } = await code(spa)
 		const { json } = await spa.redeem({ code: given, verifier, redirect })
