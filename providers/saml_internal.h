@@ -67,6 +67,8 @@ void saml_checks_take(struct checks *checks, const json_t *said);
 enum reason saml_reason(const json_t *said);
 /* An identity and a session from an answer whose result is ok. */
 void saml_conclude(const struct saml *saml, const json_t *said, int64_t now_ms, struct provider_answer *answer);
+/* What a session there is called here: of the NameID and one SessionIndex. Caller frees; NULL: it has no name. */
+char *saml_session_name(const json_t *said, const char *index);
 
 /* --- saml.c --- */
 bool saml_refuse(struct provider_answer *answer, enum verdict verdict, enum reason reason);

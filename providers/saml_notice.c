@@ -77,14 +77,15 @@ json_t *saml_logout_read(struct saml *saml, const struct provider_complete *inpu
 
 /* --- told by the provider --- */
 
-static char **texts_of(const json_t *list)
+static char **sessions_of(const json_t *said)
 {
-	GPtrArray *texts = g_ptr_array_new();
+	const json_t *list = json_object_get(said, "session_indexes");
+	GPtrArray *names = g_ptr_array_new();
 
 	for (size_t i = 0; i < json_array_size(list); i++)
-		g_ptr_array_add(texts, g_strdup(json_string_value(json_array_get(list, i))));
-	g_ptr_array_add(texts, NULL);
-	return (char **)g_ptr_array_free(texts, FALSE);
+		g_ptr_array_add(names, saml_session_name(said, json_string_value(json_array_get(list, i))));
+	g_ptr_array_add(names, NULL);
+	return (char **)g_ptr_array_free(names, FALSE);
 }
 
 /* What the answer names: the request it is to, and the RelayState that came with it. It goes back the way the request came, where the provider takes that. */
@@ -99,12 +100,10 @@ static struct secret *keep_of(const struct provider_complete *input, const json_
 
 static void notice_fill(const struct saml *saml, const struct provider_complete *input, const json_t *said, const char *binding, struct logout_notice *ret)
 {
-	const json_t *indexes = json_object_get(said, "session_indexes");
-
 	ret->id = g_strdup(json_string_at(said, "id"));
 	json_integer_at(said, "expires_ms", &ret->expires_ms);
 	ret->expires_ms += saml->clock_skew_ms;
-	ret->sids = json_array_size(indexes) > 0 ? texts_of(indexes) : NULL;
+	ret->sids = json_array_size(json_object_get(said, "session_indexes")) > 0 ? sessions_of(said) : NULL;
 	/* A NameID is a subject only where it is ours. */
 	ret->subject = saml->subject_attribute ? NULL : g_strdup(json_string_at(json_object_get(said, "name_id"), "value"));
 	ret->keep = keep_of(input, said, binding);
