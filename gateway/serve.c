@@ -111,7 +111,7 @@ static bool open_shared(struct service *service, const struct config *config, GE
 	gateway->cache = cache_new(gateway->store, CACHE_ENTRIES);
 	gateway->sources = sources_new(gateway->store, &service->ways, config->workers.provider_slots);
 	cache_subscribe(gateway->cache, sources_changed, gateway->sources);
-	oauth_start(gateway);
+	oauth_start(gateway, config->workers.provider_slots);
 	return cache_refresh(gateway->cache, error);
 }
 
