@@ -25,7 +25,4 @@ struct gateway {
 	struct client_keys *client_keys; /* at jwks_uri (gateway/oauth/client_keys.h) */
 	const char *base_url;         /* no trailing slash */
 	const char *base_authority;   /* "host[:port]" of base_url, lower case */
-	uint8_t throttle_key[DERIVED_KEY_SIZE]; /* keyed digests of throttle buckets */
-	uint8_t form_key[DERIVED_KEY_SIZE];     /* MACs of forms and hops */
-	uint8_t device_key[DERIVED_KEY_SIZE];   /* known-device cookies */
 };

@@ -1,10 +1,10 @@
 /* Flows: starting, loading, saving, and the hub. The redirects at a flow's end are in flow_end.c. */
 #include "gateway/login/flow.h"
-#include "base/encoding.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "crypto/compare.h"
 #include "gateway/call/cookies.h"
+#include "gateway/call/mac.h"
 #include "gateway/call/entitlement.h"
 #include "gateway/call/browser.h"
 #include "gateway/call/trial.h"
@@ -229,26 +229,28 @@ static const char *for_whom(const struct login *login, const char *step)
 	return strcmp(step, STEP_SIGN_IN) != 0 && login->has_session ? login->session.id : NULL;
 }
 
-char *flow_form_token(const struct login *login, const char *step)
+static struct digest_parts *form_parts(const struct login *login, const char *step)
 {
-	uint8_t mac[DIGEST_SIZE];
 	struct digest_parts *parts = digest_parts_new("form token");
 	digest_parts_add_text(parts, login->call->tenant->id);
 	digest_parts_add_text(parts, step);
 	digest_parts_add_text(parts, for_whom(login, step));
 	digest_parts_add(parts, login->flow.digest, DIGEST_SIZE);
 	digest_parts_add(parts, login->flow.browser, DIGEST_SIZE);
-	digest_parts_finish_keyed(parts, login->call->gateway->form_key, DERIVED_KEY_SIZE, mac);
-	return base64url_encode(mac, sizeof mac);
+	return parts;
+}
+
+char *flow_form_token(const struct login *login, const char *step)
+{
+	return call_mac(login->call, "form", form_parts(login, step), DIGEST_SIZE);
 }
 
 bool flow_form_proved(struct login *login, const char *step)
 {
 	const struct form *form = request_form(login->call->request);
 	const char *sent = form ? form_value(form, "form_token") : NULL;
-	g_autofree char *expected = flow_form_token(login, step);
-	if (call_check(login->call, "form_token", sent ? "another" : "none", "the token of this form",
-			sent && secrets_equal(sent, strlen(sent), expected, strlen(expected))))
+	bool holds = call_mac_holds(login->call, "form", form_parts(login, step), DIGEST_SIZE, sent);
+	if (call_check(login->call, "form_token", sent ? "another" : "none", "the token of this form", holds))
 		return true;
 	return refuse_flow(login, ERROR_FORM_FORGED, REASON_FORM_FORGED);
 }
