@@ -44,16 +44,21 @@ struct page_frame login_frame(const struct login *login)
 
 /* --- starting and loading --- */
 
+/* The digest of the browser's flow cookie; where it has none, of the one that is returned, to be set. Caller frees. */
+static char *browser_of(const struct call *call, uint8_t digest[DIGEST_SIZE])
+{
+	const char *value = call_cookie_get(call, COOKIE_FLOW);
+	if (!value || strlen(value) != HANDLE_TEXT)
+		return browser_session_value(digest);
+	digest_sha256(value, HANDLE_TEXT, digest);
+	return NULL;
+}
+
 void flow_bind_browser(struct login *login)
 {
-	struct call *call = login->call;
-	const char *value = call_cookie_get(call, COOKIE_FLOW);
-	if (value && strlen(value) == HANDLE_TEXT) {
-		digest_sha256(value, HANDLE_TEXT, login->flow.browser);
-		return;
-	}
-	g_autofree char *made = browser_session_value(login->flow.browser);
-	call_cookie_set(call, COOKIE_FLOW, made, 0);
+	g_autofree char *made = browser_of(login->call, login->flow.browser);
+	if (made)
+		call_cookie_set(login->call, COOKIE_FLOW, made, 0);
 }
 
 static bool insert_in_unit(struct unit *unit, void *data, GError **error)
@@ -71,17 +76,27 @@ static bool turn_away(struct call *call)
 	return false;
 }
 
-bool flow_start(struct login *login)
+static bool keep_flow(struct login *login)
 {
 	GError *error = NULL;
-	if (!flow_gate_admits(login->call))
-		return turn_away(login->call);
-	flow_bind_browser(login);
 	login->handle = browser_session_value(login->flow.digest);
 	if (store_write(login->call->gateway->store, insert_in_unit, login, &error))
 		return true;
 	call_fail_error(login->call, error);
 	return false;
+}
+
+bool flow_start(struct login *login)
+{
+	if (!flow_gate_admits(login->call))
+		return turn_away(login->call);
+	flow_bind_browser(login);
+	return keep_flow(login);
+}
+
+bool flow_park(struct login *login)
+{
+	return flow_gate_admits(login->call) ? keep_flow(login) : turn_away(login->call);
 }
 
 struct saving {
@@ -219,6 +234,50 @@ bool login_load_or_trial(struct login *login, struct call *call, const char *han
 	if (error)
 		call_fail_error(call, error);
 	return loaded && login_load_session(login);
+}
+
+struct binding {
+	const char *tenant;
+	uint8_t digest[DIGEST_SIZE], browser[DIGEST_SIZE];
+	enum found found;
+};
+
+static bool bind_in_unit(struct unit *unit, void *data, GError **error)
+{
+	struct binding *binding = data;
+	binding->found = flow_bind(unit, binding->tenant, binding->digest, binding->browser, error);
+	return binding->found != BROKEN;
+}
+
+/* Whether a flow of that digest waits for its browser: only then is anything written, since anybody may ask. */
+static bool is_parked(struct call *call, const uint8_t digest[DIGEST_SIZE], GError **error)
+{
+	static const uint8_t nobody[DIGEST_SIZE];
+	g_auto(flow_t) flow = { 0 };
+	struct unit *unit = store_reader(call->gateway->store, error);
+	enum found found = unit ? flow_find(unit, call->tenant->id, digest, &flow, error) : BROKEN;
+	return found == FOUND && memcmp(flow.browser, nobody, DIGEST_SIZE) == 0;
+}
+
+bool flow_unpark(struct login *login, struct call *call, const char *handle)
+{
+	GError *error = NULL;
+	struct binding binding = { .tenant = call->tenant->id, .found = MISSING };
+	digest_sha256(handle, strlen(handle), binding.digest);
+	g_autofree char *made = browser_of(call, binding.browser);
+	if (is_parked(call, binding.digest, &error) && !store_write(call->gateway->store, bind_in_unit, &binding, &error))
+		binding.found = BROKEN;
+	if (error) {
+		call_fail_error(call, error);
+		return false;
+	}
+	if (binding.found != FOUND)
+		return login_load(login, call, handle);
+	if (made)
+		call_cookie_set(call, COOKIE_FLOW, made, 0);
+	login->call = call;
+	login->handle = g_strdup(handle);
+	return true;
 }
 
 /* --- form tokens --- */

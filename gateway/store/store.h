@@ -158,10 +158,12 @@ bool key_insert(struct unit *unit, const char *tenant, const struct signing_key 
 bool key_set_state(struct unit *unit, const char *tenant, const char *kid, enum key_state state, int64_t now_ms, GError **error);
 bool key_list(struct unit *unit, const char *tenant, bool (*each)(const struct signing_key *key, void *data), void *data, GError **error);
 
-/* Flows. update demands the version it read (MISSING: another tab was faster); consume takes the flow out, once. */
+/* Flows. update demands the version it read (MISSING: another tab was faster); consume takes the flow out, once.
+ * bind gives one that was stored for nobody yet (browser zeroed) to this browser, once. MISSING: it is somebody's, or there is none. */
 bool flow_insert(struct unit *unit, const char *tenant, const struct flow *flow, GError **error);
 enum found flow_find(struct unit *unit, const char *tenant, const uint8_t digest[DIGEST_SIZE], struct flow *ret, GError **error);
 enum found flow_update(struct unit *unit, const char *tenant, const struct flow *flow, GError **error);
+enum found flow_bind(struct unit *unit, const char *tenant, const uint8_t digest[DIGEST_SIZE], const uint8_t browser[DIGEST_SIZE], GError **error);
 enum found flow_consume(struct unit *unit, const char *tenant, const uint8_t digest[DIGEST_SIZE], struct flow *ret, GError **error);
 
 /* Sessions. */
