@@ -30,7 +30,7 @@ static void fill_grant(struct granting *granting)
 	random_identifier(grant->id);
 	memcpy(grant->account, login->account.id, IDENTIFIER_SIZE);
 	memcpy(grant->session, login->session.id, IDENTIFIER_SIZE);
-	browser_sid(login->call, login->session.id, login->client, grant->sid);
+	browser_sid(login->session.id, login->client, grant->sid);
 	grant->client_id = g_strdup(login->client->client_id);
 	grant->scope = g_strdup(flow_parameter(login, "scope"));
 	grant->resources = read_resources(login);

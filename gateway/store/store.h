@@ -63,6 +63,20 @@ struct store_progress {
 bool store_backup(struct store *store, const char *file, const struct store_progress *progress, GError **error);
 /* Ids of the root keys that something in the store may be sealed with (char *, the array's). */
 bool store_key_ids(struct unit *unit, GPtrArray *ids, GError **error);
+/* How much of what is stored needs a root key. */
+struct key_uses {
+	int64_t providers, signing_keys, saml_keys, links, sessions, log_anchors; /* values that store_reseal moves to the newest key */
+	int64_t flows;                                                  /* sign-ins under way: over in minutes */
+	int64_t passwords;                                              /* replaced at their next sign-in */
+};
+bool store_key_uses(struct unit *unit, const char *id, struct key_uses *ret, GError **error);
+/* "providers (2), passwords (5)"; NULL: nothing. Caller frees. */
+char *key_uses_words(const struct key_uses *uses);
+/* Whether these keys may take the place of those the store was opened with: refused where one that something needs is gone, or another. The newest is known from
+ * then on; what nothing needs is forgotten. The caller then replaces them (root_keys_replace). */
+bool store_keys_settle(struct store *store, struct root_keys *fresh, GError **error);
+/* Seals anew, under the newest key, whatever names another: in small transactions, while the store is used. *ret_written: how many values. */
+bool store_reseal(struct store *store, const struct store_progress *progress, int64_t *ret_written, GError **error);
 struct store_restoring {
 	struct store_options options; /* of the store to be; `create` is not asked */
 	const char *file;             /* a backup */
@@ -149,10 +163,12 @@ bool saml_key_insert(struct unit *unit, const char *tenant, const struct saml_ke
 bool saml_key_set_state(struct unit *unit, const char *tenant, const char *kid, enum key_state state, int64_t now_ms, GError **error);
 bool saml_key_list(struct unit *unit, const char *tenant, bool (*each)(const struct saml_key *key, void *data), void *data, GError **error);
 
-/* Flows. update demands the version it read (MISSING: another tab was faster); consume takes the flow out, once. */
+/* Flows. update demands the version it read (MISSING: another tab was faster); consume takes the flow out, once.
+ * bind gives one that was stored for nobody yet (browser zeroed) to this browser, once. MISSING: it is somebody's, or there is none. */
 bool flow_insert(struct unit *unit, const char *tenant, const struct flow *flow, GError **error);
 enum found flow_find(struct unit *unit, const char *tenant, const uint8_t digest[DIGEST_SIZE], struct flow *ret, GError **error);
 enum found flow_update(struct unit *unit, const char *tenant, const struct flow *flow, GError **error);
+enum found flow_bind(struct unit *unit, const char *tenant, const uint8_t digest[DIGEST_SIZE], const uint8_t browser[DIGEST_SIZE], GError **error);
 enum found flow_consume(struct unit *unit, const char *tenant, const uint8_t digest[DIGEST_SIZE], struct flow *ret, GError **error);
 
 /* Sessions. */

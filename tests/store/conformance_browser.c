@@ -242,6 +242,22 @@ static void what_is_used_up_is_used_up_in_one_tenant_and_for_one_purpose(void **
 	write_commit();
 }
 
+static void a_flow_stored_for_nobody_is_bound_once(void **state)
+{
+	struct world *world = *state;
+	g_auto(flow_t) bound = flow_of(1), waiting = flow_of(2), seen = { 0 };
+	memset(waiting.browser, 0, DIGEST_SIZE);
+	struct unit *unit = write_begin(world->store);
+	GOOD(flow_insert(unit, TENANT_A, &bound, &error) && flow_insert(unit, TENANT_A, &waiting, &error));
+	FOUND_IS(MISSING, flow_bind(unit, TENANT_B, digest_of(2), digest_of(7), &error));
+	FOUND_IS(MISSING, flow_bind(unit, TENANT_A, digest_of(1), digest_of(7), &error));
+	FOUND_IS(FOUND, flow_bind(unit, TENANT_A, digest_of(2), digest_of(7), &error));
+	FOUND_IS(MISSING, flow_bind(unit, TENANT_A, digest_of(2), digest_of(8), &error));
+	write_commit();
+	FOUND_IS(FOUND, flow_find(reader_of(world->store), TENANT_A, digest_of(2), &seen, &error));
+	assert_memory_equal(seen.browser, digest_of(7), DIGEST_SIZE);
+}
+
 static void a_flow_may_be_nobodys_request(void **state)
 {
 	struct world *world = *state;
@@ -307,6 +323,7 @@ static const struct CMUnitTest tests[] = {
 	WORLD_TEST(an_upstream_session_is_found_again),
 	WORLD_TEST(what_is_used_up_is_used_up_in_one_tenant_and_for_one_purpose),
 	cmocka_unit_test(upstream_sessions_have_their_providers_name),
+	WORLD_TEST(a_flow_stored_for_nobody_is_bound_once),
 	WORLD_TEST(a_flow_may_be_nobodys_request),
 	WORLD_TEST(sessions_are_listed_by_account_or_all),
 	WORLD_TEST(signing_in_writes_no_change),
