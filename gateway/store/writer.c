@@ -373,7 +373,9 @@ bool writer_run_later(struct writer *writer, enum later later, bool (*work)(stru
 		struct request *request = g_new0(struct request, 1);
 		*request = (struct request){ .work = work, .data = data, .release = release, .later = true };
 		queue_push(&writer->later, request);
-		pthread_cond_signal(&writer->work_came);
+		/* Those between only join it: a writer woken by each would look, and sleep again. */
+		if (writer->later.count == 1 || writer->later.count == ALONE_MAX)
+			pthread_cond_signal(&writer->work_came);
 	} else {
 		atomic_fetch_add(&writer->failures, 1);
 	}
