@@ -2,6 +2,8 @@
 #include "crypto/random.h"
 #include "crypto/opaque_token.h"
 #include "crypto_tests.h"
+#include <sys/wait.h>
+#include <unistd.h>
 
 static void identifiers_have_their_form(void **state)
 {
@@ -34,6 +36,27 @@ static void bytes_vary_in_every_bit(void **state)
 	}
 	for (size_t j = 0; j < sizeof bytes; j++)
 		assert_true(ones[j] == 0xff && zeros[j] == 0xff);
+}
+
+/* Short ones come from a stock: a process that forks must not hand out in both halves what lies in it. */
+static void a_child_draws_its_own(void **state)
+{
+	(void)state;
+	uint8_t mine[16], its[16];
+	int ends[2], status;
+	random_bytes(mine, sizeof mine); /* now the stock is not empty */
+	assert_int_equal(pipe(ends), 0);
+	pid_t child = fork();
+	if (child == 0) {
+		random_bytes(its, sizeof its);
+		_exit(write(ends[1], its, sizeof its) == sizeof its ? 0 : 1);
+	}
+	assert_true(child > 0 && waitpid(child, &status, 0) == child && status == 0);
+	assert_int_equal(read(ends[0], its, sizeof its), sizeof its);
+	random_bytes(mine, sizeof mine);
+	assert_memory_not_equal(mine, its, sizeof mine);
+	close(ends[0]);
+	close(ends[1]);
 }
 
 static void token_has_its_form(void **state)
@@ -78,7 +101,7 @@ static void token_changed_is_refused(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-	cmocka_unit_test(identifiers_have_their_form), cmocka_unit_test(bytes_vary_in_every_bit),  cmocka_unit_test(token_has_its_form),
-	cmocka_unit_test(token_check_value_is_crc32),  cmocka_unit_test(token_changed_is_refused),
+	cmocka_unit_test(identifiers_have_their_form), cmocka_unit_test(bytes_vary_in_every_bit),    cmocka_unit_test(a_child_draws_its_own),
+	cmocka_unit_test(token_has_its_form),            cmocka_unit_test(token_check_value_is_crc32), cmocka_unit_test(token_changed_is_refused),
 };
 TEST_GROUP(random_group, tests);
