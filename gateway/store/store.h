@@ -100,6 +100,8 @@ bool account_insert(struct unit *unit, const char *tenant, const struct account 
 bool account_update(struct unit *unit, const char *tenant, const struct account *account, GError **error);
 bool account_remove(struct unit *unit, const char *tenant, const char *account, GError **error); /* the id is never given again */
 enum found account_find(struct unit *unit, const char *tenant, const char *account, struct account *ret, GError **error);
+/* FOUND while it is there and not disabled: for a transaction that read it before it began. */
+enum found account_still(struct unit *unit, const char *tenant, const char *account, GError **error);
 /* By user name, else by an address that exactly one account has. */
 enum found account_find_login(struct unit *unit, const char *tenant, const char *login_key, struct account *ret, GError **error);
 bool account_list(struct unit *unit, const char *tenant, bool (*each)(const struct account *account, void *data), void *data, GError **error);
@@ -174,13 +176,15 @@ bool session_list(struct unit *unit, const char *tenant, const char *account, bo
 /* Grants and tokens. */
 bool grant_insert(struct unit *unit, const char *tenant, const struct grant *grant, GError **error);
 enum found grant_find(struct unit *unit, const char *tenant, const char *grant, struct grant *ret, GError **error);
+/* FOUND while it is not revoked: for a transaction that read it before it began. */
+enum found grant_still(struct unit *unit, const char *tenant, const char *grant, GError **error);
 bool grant_revoke(struct unit *unit, const char *tenant, const char *grant, int64_t now_ms, GError **error);
 /* What a person allowed a client, remembered beyond sessions and grants until the client or the account goes. put replaces. Caller frees *ret_scope. */
 bool consent_put(struct unit *unit, const char *tenant, const char *account, const char *client_id, const char *scope, int64_t now_ms, GError **error);
 enum found consent_find(struct unit *unit, const char *tenant, const char *account, const char *client_id, char **ret_scope, GError **error);
 bool code_insert(struct unit *unit, const char *tenant, const struct code *code, GError **error);
-/* Claims the code by one UPDATE … RETURNING. FOUND: *ret as it was claimed, used_ms 0 before; used earlier: FOUND with ret->used_ms of the first use. */
-enum found code_claim(struct unit *unit, const char *tenant, const uint8_t digest[DIGEST_SIZE], int64_t now_ms, struct code *ret, GError **error);
+/* Claims the code by one UPDATE. FOUND with *ret_used_ms 0: it is the caller's; else when it was used first. */
+enum found code_claim(struct unit *unit, const char *tenant, const uint8_t digest[DIGEST_SIZE], int64_t now_ms, int64_t *ret_used_ms, GError **error);
 enum found code_find(struct unit *unit, const char *tenant, const uint8_t digest[DIGEST_SIZE], struct code *ret, GError **error);
 bool refresh_insert(struct unit *unit, const char *tenant, const struct refresh_token *token, GError **error);
 enum found refresh_find(struct unit *unit, const char *tenant, const uint8_t digest[DIGEST_SIZE], struct refresh_token *ret, GError **error);
