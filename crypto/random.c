@@ -63,13 +63,35 @@ void random_identifier(char out[IDENTIFIER_SIZE])
 	wipe(bytes, sizeof bytes);
 }
 
-void random_reference(char out[REFERENCE_SIZE])
+void timed_identifier(int64_t now_ms, char out[IDENTIFIER_SIZE])
 {
-	/* Seven bytes are twelve characters; the first ten hold fifty bits of them. */
-	uint8_t bytes[7];
-	char text[13];
+	uint8_t bytes[16];
+	uint64_t moment = GUINT64_TO_BE((uint64_t)now_ms << 24);
 	random_bytes(bytes, sizeof bytes);
-	base32_encode(bytes, sizeof bytes, text);
+	memcpy(bytes, &moment, 5);
+	base32_encode(bytes, sizeof bytes, out);
+}
+
+/* Seven bytes are twelve characters; the first ten hold fifty bits of them. */
+static void reference_write(const uint8_t bytes[7], char out[REFERENCE_SIZE])
+{
+	char text[13];
+	base32_encode(bytes, 7, text);
 	memcpy(out, text, REFERENCE_SIZE - 1);
 	out[REFERENCE_SIZE - 1] = '\0';
+}
+
+void random_reference(char out[REFERENCE_SIZE])
+{
+	uint8_t bytes[7];
+	random_bytes(bytes, sizeof bytes);
+	reference_write(bytes, out);
+}
+
+void timed_reference(int64_t now_ms, char out[REFERENCE_SIZE])
+{
+	uint64_t bits;
+	random_bytes(&bits, sizeof bits);
+	bits = GUINT64_TO_BE(((uint64_t)now_ms >> 6) << 38 | bits >> 26);
+	reference_write((const uint8_t *)&bits, out);
 }

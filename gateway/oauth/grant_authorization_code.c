@@ -75,7 +75,7 @@ static enum found find_code(struct exchange *exchange, const char *text, GError 
 	struct unit *unit = store_reader(call->gateway->store, error);
 	if (!unit)
 		return BROKEN;
-	digest_sha256(text, strlen(text), digest);
+	code_digest(text, digest);
 	enum found found = code_find(unit, call->tenant->id, digest, &exchange->code, error);
 	if (found == FOUND)
 		found = grant_find(unit, call->tenant->id, exchange->code.grant, &exchange->grant, error);
