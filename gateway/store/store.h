@@ -41,7 +41,8 @@ const struct root_keys *store_keys(const struct store *store);
 /* Whether a database is there at all (so that a key file is never made against one): FOUND, MISSING, BROKEN. */
 enum found store_exists(const char *address, GError **error);
 
-/* The calling thread's reader. NULL with *error ERROR_UNAVAILABLE. */
+/* What reads are made with, by any thread: each statement borrows a connection and sees what was committed when it began. NULL with *error
+ * ERROR_UNAVAILABLE when there is none to borrow. */
 struct unit *store_reader(struct store *store, GError **error);
 /* Runs `work` in a transaction; true once it is durable. False with *error: what `work` set, ERROR_UNAVAILABLE when the writer did not come to it in
  * time (then it never runs), ERROR_INTERNAL when the commit failed (nothing of it holds). */
