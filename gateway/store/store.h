@@ -48,7 +48,7 @@ struct unit *store_reader(struct store *store, GError **error);
  * time (then it never runs), ERROR_INTERNAL when the commit failed (nothing of it holds). */
 bool store_write(struct store *store, bool (*work)(struct unit *unit, void *data, GError **error), void *data, GError **error);
 /* As store_write, without waiting; `data` is freed with `release` afterwards, done or not. For the log of machine-only grants: durable within a second,
- * failures are counted and logged. False when the queue is full. What is awaited never stands behind it. */
+ * failures are counted and logged. `work` may be run, undone and run again. False when the queue is full. What is awaited never stands behind it. */
 bool store_write_later(struct store *store, bool (*work)(struct unit *unit, void *data, GError **error), void *data, GDestroyNotify release);
 /* As store_write_later, for what strangers can cause: False when the queue is half full already, so that the other half is left to what was granted. */
 bool store_write_spare(struct store *store, bool (*work)(struct unit *unit, void *data, GError **error), void *data, GDestroyNotify release);
