@@ -192,53 +192,6 @@ describe('while it runs', () => {
 	})
 })
 
-describe('kill -9', () => {
-	const ROUNDS = 20, AT_ONCE = 8
-	let gateway, web, spa
-	before(async () => {
-		gateway = await Gateway.start({ declaration: one() })
-		web = new Application(gateway, 'acme', CLIENTS.web), spa = new Application(gateway, 'acme', CLIENTS.spa)
-	})
-	after(() => gateway?.stop())
-
-	test(`${ROUNDS} times in the midst of code exchanges and rotations: nothing acknowledged is lost, nothing works twice`, async () => {
-		const browser = (await web.code('alice', PASSWORDS.alice)).browser
-		let acknowledged = 0, unanswered = 0
-		for (let round = 0; round < ROUNDS; round++) {
-			const requests = []
-			for (let i = 0; i < AT_ONCE; i++) requests.push(await web.code('alice', PASSWORDS.alice, {}, browser))
-			const rotating = await spa.tokens('alice', PASSWORDS.alice, {}, browser)
-			let answered = 0
-			const note = (answer) => { answered++; return answer }
-			const answers = requests.map((request) => web.redeem(request).then(note, () => undefined))
-			const rotated = spa.refresh(rotating.refresh_token).then(note, () => undefined)
-			const enough = round % (AT_ONCE + 1)
-			await until('some answers', () => answered >= enough)
-			await gateway.kill()
-			const results = await Promise.all(answers), rotation = await rotated
-			await gateway.launch()
-			for (const [i, answer] of results.entries()) {
-				if (answer?.status === 200) {
-					acknowledged++
-					assert.equal(await web.isActive(answer.json.access_token), true, `round ${round}: an acknowledged token is lost`)
-					assert.equal((await web.refresh(answer.json.refresh_token)).status, 200, `round ${round}: an acknowledged refresh token is lost`)
-					assertRefused(await web.redeem(requests[i]), 400, 'invalid_grant')
-				} else {
-					unanswered++
-					assert.equal(answer, undefined)
-					const again = [await web.redeem(requests[i]), await web.redeem(requests[i])].filter((one) => one.status === 200)
-					assert.ok(again.length <= 1, `round ${round}: a code worked twice`)
-				}
-			}
-			if (rotation?.status === 200) assert.equal((await spa.refresh(rotation.json.refresh_token)).status, 200, `round ${round}: an acknowledged rotation is lost`)
-			else assert.equal((await spa.refresh(rotating.refresh_token)).status, 200, `round ${round}: a lost answer may be asked for again`)
-		}
-		assert.ok(acknowledged > ROUNDS && unanswered > ROUNDS, `${acknowledged} acknowledged, ${unanswered} not: both happened`)
-		assert.equal((await gateway.command(['log', 'verify', '--tenant', 'acme'])).status, 0)
-		assert.equal(await sql(gateway, 'PRAGMA integrity_check'), 'ok')
-	})
-})
-
 describe('a full disk', () => {
 	let mounted, gateway, web, place
 	before(async () => {
