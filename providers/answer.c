@@ -65,7 +65,8 @@ void logout_notice_clear(struct logout_notice *notice)
 	if (!notice)
 		return;
 	g_free(notice->subject);
-	g_free(notice->sid);
+	g_strfreev(notice->sids);
 	g_free(notice->id);
+	secret_free(notice->keep);
 	*notice = (struct logout_notice){0};
 }

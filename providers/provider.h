@@ -83,8 +83,9 @@ struct provider_place {
 	struct fetcher *fetcher;         /* providers/fetch.h */
 	struct document_cache *documents; /* providers/fetch_cache.h */
 	struct verifier *verifier;       /* providers/verifier/verifier.h */
-	/* The tenant's own keys for SAML, newest first, NULL-closed. NULL: requests go unsigned, and what is encrypted cannot be read. */
-	const struct certified_key *const *saml_signing, *const *saml_decryption;
+	/* The tenant's own keys for SAML, NULL-closed, the one that signs first. Those to sign with and to encrypt to are published; those to decrypt with are more
+	 * during a rollover. NULL: requests go unsigned, and what is encrypted cannot be read. */
+	const struct certified_key *const *saml_signing, *const *saml_encryption, *const *saml_decryption;
 };
 
 /* What our own client asked for is passed on where the upstream has words for it. Texts are NULL, max_age_s -1, where nothing was asked. */
@@ -102,6 +103,7 @@ struct provider_complete {
 	size_t sealed_length;
 	const char *callback_url; /* as `begin` had it */
 	const struct form *reply; /* the callback's query, the posted assertion or the password form */
+	const char *query;        /* the query as it came, where the answer came by GET: some signatures cover those very bytes. NULL */
 	const struct provider_loan *loan;
 	int64_t now_ms;           /* wall clock */
 	int64_t deadline_ms;      /* monotonic */
@@ -145,10 +147,12 @@ struct provider_logout {
 };
 
 struct logout_notice {
-	char *subject, *sid;          /* at least one */
+	char *subject;                /* whose sessions; NULL where … */
+	char **sids;                  /* … it names them by the upstream's own names for them; NULL: all of that subject's */
 	char *id;                     /* used once, until … */
 	int64_t expires_ms;
 	enum reason reason;           /* why it was refused */
+	struct secret *keep;          /* what `logout_respond` needs; NULL: nothing is to be answered but a status */
 };
 void logout_notice_clear(struct logout_notice *notice);
 
@@ -165,8 +169,14 @@ struct provider_driver {
 	void (*refresh)(void *state, const char *subject, const struct secret *keep, int64_t now_ms, int64_t deadline_ms, struct provider_answer *answer);
 	/* The step that signs the person out upstream, back to `return_url` with `state` where the upstream can: VERDICT_MORE, or VERDICT_OK: there is nothing to do. */
 	void (*logout)(void *state, const struct provider_logout *input, struct provider_answer *answer);
-	/* A logout that the upstream told us of (OpenID Connect Back-Channel Logout 1.0): *ret says whom it is about. */
+	/* What came back after `logout`, whose answer's `keep` is the input's `sealed`. OK: the person is signed out there too. */
+	enum verdict (*logout_complete)(void *state, const struct provider_complete *input, enum reason *ret_reason);
+	/* A logout that the upstream told us of (OpenID Connect Back-Channel Logout 1.0, SAML profiles 4.4.3.1): *ret says whom it is about. */
 	enum verdict (*logout_notice)(void *state, const struct provider_complete *input, struct logout_notice *ret);
+	/* The step that tells the upstream how that went; `input->keep` is the notice's, `return_url` as the notice's callback_url. VERDICT_OK: there is no way. */
+	void (*logout_respond)(void *state, const struct provider_logout *input, bool ended, struct provider_answer *answer);
+	/* What the other side reads of us, in its standard's form (SAML metadata 2.0). `callback_url` as `begin` has it. Caller owns; *ret_type is a constant. */
+	char *(*describe)(void *state, const char *callback_url, const char **ret_type);
 	/* Replaces the password of whoever signs in with `username` and `password` by `new_password` (each once in the reply), then signs in with the new one: an
 	 * answer as complete's. The same duties, and two more: nothing is changed unless the old password was found right in this call, also where it has
 	 * expired, and neither password goes anywhere without TLS but to this machine. Only where the settings say password_change: true. */

@@ -104,12 +104,12 @@ json_t *saml_idp(struct saml *saml, int64_t now_ms, int64_t deadline_ms, struct 
 	return NULL;
 }
 
-static const json_t *endpoint_by(const json_t *endpoints, const char *binding)
+const json_t *saml_endpoint_by(const json_t *idp, const char *list, const char *binding)
 {
 	size_t index;
 	json_t *endpoint;
 
-	json_array_foreach(endpoints, index, endpoint) {
+	json_array_foreach(json_object_get(idp, list), index, endpoint) {
 		if (g_strcmp0(json_string_at(endpoint, "binding"), binding) == 0)
 			return endpoint;
 	}
@@ -118,9 +118,9 @@ static const json_t *endpoint_by(const json_t *endpoints, const char *binding)
 
 const json_t *saml_endpoint(const json_t *idp, const char *list, const char *binding)
 {
-	const json_t *endpoints = json_object_get(idp, list), *wanted = endpoint_by(endpoints, binding);
+	const json_t *wanted = saml_endpoint_by(idp, list, binding);
 
-	return wanted ? wanted : endpoint_by(endpoints, strcmp(binding, SAML_BINDING_POST) == 0 ? SAML_BINDING_REDIRECT : SAML_BINDING_POST);
+	return wanted ? wanted : saml_endpoint_by(idp, list, strcmp(binding, SAML_BINDING_POST) == 0 ? SAML_BINDING_REDIRECT : SAML_BINDING_POST);
 }
 
 const char **saml_certificates(const json_t *idp)

@@ -128,8 +128,9 @@ bool saml_open(const struct provider_place *place, const json_t *settings, void 
 	struct saml *saml = g_new0(struct saml, 1);
 
 	*saml = (struct saml){.tenant = g_strdup(place->tenant), .name = g_strdup(place->name), .owner = g_strconcat(place->tenant ? place->tenant : "", "/", place->name, NULL),
-	                      .settings = settings, .signing = place->saml_signing, .decryption = place->saml_decryption, .documents = place->documents,
-	                      .verifier = place->verifier};
+	                      .settings = settings,
+	                      .signing = place->saml_signing, .encryption = place->saml_encryption, .decryption = place->saml_decryption, .fetcher = place->fetcher,
+	                      .documents = place->documents, .verifier = place->verifier};
 	pthread_mutex_init(&saml->lock, NULL);
 	rules_choose(saml);
 	if (g_strcmp0(json_string_at(settings, "idp_initiated"), "accept") == 0) {
@@ -165,8 +166,11 @@ void saml_close(void *state)
 
 char *saml_entity_id(const struct saml *saml, const char *acs_url)
 {
-	if (saml->entity_id)
-		return g_strdup(saml->entity_id);
-	const char *slash = strrchr(acs_url, '/');
-	return g_strdup_printf("%.*s/metadata", slash ? (int)(slash - acs_url) : 0, acs_url);
+	return saml->entity_id ? g_strdup(saml->entity_id) : saml_address(acs_url, "metadata");
+}
+
+char *saml_address(const char *sibling, const char *name)
+{
+	const char *slash = strrchr(sibling, '/');
+	return g_strdup_printf("%.*s/%s", slash ? (int)(slash - sibling) : 0, sibling, name);
 }

@@ -9,6 +9,7 @@
 #include "gateway/call/browser.h"
 #include "gateway/call/trial.h"
 #include "gateway/login/flow_gate.h"
+#include "gateway/login/logout_errand.h"
 #include "gateway/login/steps.h"
 #include "policies/acr.h"
 #include "policies/next.h"
@@ -44,16 +45,19 @@ struct page_frame login_frame(const struct login *login)
 
 /* --- starting and loading --- */
 
-void flow_bind_browser(struct login *login)
+void flow_bind_browser(struct login *login, bool posts_back)
 {
 	struct call *call = login->call;
 	const char *value = call_cookie_get(call, COOKIE_FLOW);
-	if (value && strlen(value) == HANDLE_TEXT) {
+	g_autofree char *made = NULL;
+	if (value && strlen(value) == HANDLE_TEXT)
 		digest_sha256(value, HANDLE_TEXT, login->flow.browser);
-		return;
-	}
-	g_autofree char *made = browser_session_value(login->flow.browser);
-	call_cookie_set(call, COOKIE_FLOW, made, 0);
+	else
+		made = browser_session_value(login->flow.browser);
+	if (posts_back)
+		call_cookie_set_cross_site(call, COOKIE_FLOW, made ? made : value);
+	else if (made)
+		call_cookie_set(call, COOKIE_FLOW, made, 0);
 }
 
 static bool insert_in_unit(struct unit *unit, void *data, GError **error)
@@ -76,7 +80,7 @@ bool flow_start(struct login *login)
 	GError *error = NULL;
 	if (!flow_gate_admits(login->call))
 		return turn_away(login->call);
-	flow_bind_browser(login);
+	flow_bind_browser(login, false);
 	login->handle = browser_session_value(login->flow.digest);
 	if (store_write(login->call->gateway->store, insert_in_unit, login, &error))
 		return true;
@@ -199,6 +203,25 @@ void flow_new_alone(struct login *login)
 	login->flow.expires_ms = login->flow.created_ms + FLOW_LIFE_MS;
 }
 
+static bool load(struct login *login, struct call *call, const char *handle)
+{
+	GError *error = NULL;
+	login->call = call;
+	if (!handle)
+		return refuse_flow(login, ERROR_FLOW_EXPIRED, REASON_FLOW_EXPIRED);
+	bool loaded = find_flow(login, handle, &error) && find_client(login, &error);
+	if (error)
+		call_fail_error(call, error);
+	return loaded && login_load_session(login);
+}
+
+static bool is_of_kind(struct login *login, bool logout)
+{
+	bool is_logout = flow_is_logout(&login->flow);
+	return call_check(login->call, "flow", is_logout ? "a sign-out" : "a sign-in", logout ? "a sign-out" : "a sign-in", is_logout == logout)
+		|| refuse_flow(login, ERROR_FLOW_EXPIRED, REASON_FLOW_EXPIRED);
+}
+
 bool login_load(struct login *login, struct call *call, const char *handle)
 {
 	if (!login_load_or_trial(login, call, handle))
@@ -211,14 +234,12 @@ bool login_load(struct login *login, struct call *call, const char *handle)
 
 bool login_load_or_trial(struct login *login, struct call *call, const char *handle)
 {
-	GError *error = NULL;
-	login->call = call;
-	if (!handle)
-		return refuse_flow(login, ERROR_FLOW_EXPIRED, REASON_FLOW_EXPIRED);
-	bool loaded = find_flow(login, handle, &error) && find_client(login, &error);
-	if (error)
-		call_fail_error(call, error);
-	return loaded && login_load_session(login);
+	return load(login, call, handle) && is_of_kind(login, false);
+}
+
+bool login_load_logout(struct login *login, struct call *call, const char *handle)
+{
+	return load(login, call, handle) && is_of_kind(login, true);
 }
 
 /* --- form tokens --- */

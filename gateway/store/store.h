@@ -144,6 +144,11 @@ bool key_insert(struct unit *unit, const char *tenant, const struct signing_key 
 bool key_set_state(struct unit *unit, const char *tenant, const char *kid, enum key_state state, int64_t now_ms, GError **error);
 bool key_list(struct unit *unit, const char *tenant, bool (*each)(const struct signing_key *key, void *data), void *data, GError **error);
 
+/* Keys for SAML. The list is in the order in which they are used and shown: active, next, retired, revoked. */
+bool saml_key_insert(struct unit *unit, const char *tenant, const struct saml_key *key, GError **error);
+bool saml_key_set_state(struct unit *unit, const char *tenant, const char *kid, enum key_state state, int64_t now_ms, GError **error);
+bool saml_key_list(struct unit *unit, const char *tenant, bool (*each)(const struct saml_key *key, void *data), void *data, GError **error);
+
 /* Flows. update demands the version it read (MISSING: another tab was faster); consume takes the flow out, once. */
 bool flow_insert(struct unit *unit, const char *tenant, const struct flow *flow, GError **error);
 enum found flow_find(struct unit *unit, const char *tenant, const uint8_t digest[DIGEST_SIZE], struct flow *ret, GError **error);

@@ -58,6 +58,8 @@ char *idp_template(const struct shape *shape, const char *id);
 /* <xenc:EncryptedData> around these bytes. */
 char *idp_encrypt(const char *plain, enum encryption encryption, enum pair_name encrypt_for);
 
+/* Every message that attacks.c tried, as GBytes. */
+extern GPtrArray *corpus;
 /* The question a good response answers. */
 struct saml_response_question question_good(const char *xml);
 /* Asks, and checks what holds for every answer. Caller owns. */
