@@ -98,6 +98,18 @@ test('a process that starts an hour ahead forgets nothing that is revoked or use
 	for (const [i, answer] of answers.entries()) assert.equal(await acts.lookAt(things[i], answer), true)
 })
 
+test('the process log tells that the clock was set, and by how much', async () => {
+	const steps = () => gateway.processLog.split('\n').filter((line) => line.includes('"clock.step"')).map((line) => JSON.parse(line))
+	for (const offset of [3 * HOUR, 0]) { // the first may be seen together with what the test before did
+		const before = steps().length
+		gateway.setClock(offset)
+		await until('the step to be seen', () => steps().length > before)
+	}
+	const { level, seconds } = steps().at(-1)
+	assert.equal(level, 'warning')
+	assert.ok(Math.abs(Number(seconds) + 3 * HOUR / 1000) < 10, seconds)
+})
+
 test('the connection log is whole, whatever its times say', async () => {
 	assert.equal((await gateway.command(['log', 'verify', '--tenant', 'acme'])).status, 0)
 	assert.equal((await run('sqlite3', [gateway.path('var', 'passerelle.db'), 'PRAGMA integrity_check'])).out.trim(), 'ok')
