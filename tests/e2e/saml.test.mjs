@@ -501,6 +501,16 @@ describe('docs/providers-saml.md', { skip }, () => {
 		assert.deepEqual(names, ['okta', 'onelogin', 'entra', 'adfs', 'workspace', 'keycloak', 'simplesaml', 'shibboleth', 'partner'])
 	})
 
+	test('each test that it names is one', () => {
+		const files = ['saml.test.mjs', 'saml_faults.test.mjs', 'lib/saml_faults.mjs'].map((name) => readFileSync(new URL(name, import.meta.url), 'utf8')).join('')
+		const names = [...PAGE.slice(PAGE.indexOf('## 7.')).matchAll(/\| ([^|]*) \|$/gm)].flatMap(([, cell]) => [...cell.matchAll(/\*([^*]{6,})\*/g)].map(([, name]) => name))
+		assert.ok(names.length >= 10, String(names))
+		for (const name of names) {
+			const [, provider] = name.match(/^([a-z-]+): twice the same person, another one is another$/) ?? []
+			assert.ok(provider ? kinds({ ssp: {}, samlp: {} })[provider] : files.includes(`'${name}'`), name)
+		}
+	})
+
 	test('it names every key', () => {
 		const keys = [...readFileSync(new URL('../../providers/saml_settings.c', import.meta.url), 'utf8').matchAll(/\{\.name = "([a-z_]+)", \.type = KEY_/g)].map(([, name]) => name)
 		assert.ok(keys.length >= 12, String(keys))
