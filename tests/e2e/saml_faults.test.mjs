@@ -84,7 +84,7 @@ describe('an answer with', { skip }, () => {
 	test('the signature of another key, which it brings along', () => assertRefused('ssp', { key: foreign }, 'token_signature'))
 	test('the signature of another key around everything', () => assertRefused('ssp-both', { key: foreign }, 'token_signature'))
 	test('a good signature on the assertion and a foreign one around it', () => assertRefused('ssp', { text: (xml) => signed(xml, 'Response', foreign) }, 'token_signature'))
-	test('a signed response that names no destination', () => assertRefused('ssp-both', { xml: (xml) => withAttribute(xml, 'Response', 'Destination') }, 'provider_violation', 'destination'))
+	test('a signed response that names no destination', () => assertRefused('ssp-both', { xml: (xml) => withAttribute(xml, 'Response', 'Destination') }, 'saml_address', 'destination'))
 	test('several values of the attribute that is the subject', () => assertRefused('several', {}, 'token_subject', 'subject_value'))
 	test('no value of the attribute that is the subject', () => assertRefused('lacking', {}, 'token_subject', 'subject_value'))
 	test('a NameID of another format than was asked for', () => assertRefused('asked', { xml: (xml) => withAttribute(xml, 'NameID', 'Format', FORMATS.email) }, 'token_subject', 'name_id_format'))
@@ -92,7 +92,7 @@ describe('an answer with', { skip }, () => {
 	test('AES-CBC, without a signature around it', () => assertRefused('cbc-bare', {}, 'token_signature', 'response_signature'))
 	test('a ciphertext with one letter changed', () => peers.ssp.wanting({ cipher: CIPHERS.gcm }, () =>
 		assertRefused('gcm', { text: (xml) => xml.replace(/(<xenc:CipherValue>[^<]{40})(.)([^<]*<\/xenc:CipherValue>\s*<\/xenc:CipherData>\s*<\/xenc:EncryptedData>)/, (whole, head, one, tail) => head + (one === 'A' ? 'B' : 'A') + tail) },
-			'provider_violation', 'decryption')))
+			'saml_decryption', 'decryption')))
 	test('and after all of them a good one signs in', () => assertWorks())
 })
 
@@ -162,7 +162,7 @@ describe('an answer brought', { skip }, () => {
 	})
 	test('with the other tenant\'s state', async () => {
 		const { page } = await setOut('ssp', { hold: true }), other = await setOut('ssp', { hold: true, name: 'beta' })
-		await assertTurnedAway({ page: await other.browser.submit(other.page, { SAMLResponse: page.form.fields.SAMLResponse }), browser: other.browser, name: 'beta' }, 'provider_violation', 'destination')
+		await assertTurnedAway({ page: await other.browser.submit(other.page, { SAMLResponse: page.form.fields.SAMLResponse }), browser: other.browser, name: 'beta' }, 'saml_address', 'destination')
 	})
 	test('too late', async () => {
 		const { page, browser } = await setOut('ssp', { hold: true })
@@ -187,8 +187,8 @@ describe('an answer brought', { skip }, () => {
 
 describe('metadata with', { skip }, () => {
 	for (const [i, [title, [, decides]]] of Object.entries(METADATA_FAULTS).map((one, index) => [index, one]))
-		test(title, async () => assertTurnedAway(await setOut(misleading[i], { name: 'misled' }), 'provider_violation', decides))
-	test('nothing at its address', async () => assertTurnedAway(await setOut('gone'), 'provider_violation', 'metadata'))
+		test(title, async () => assertTurnedAway(await setOut(misleading[i], { name: 'misled' }), decides === 'metadata_validity' ? 'metadata_expired' : 'metadata_invalid', decides))
+	test('nothing at its address', async () => assertTurnedAway(await setOut('gone'), 'metadata_invalid', 'metadata'))
 	test('a server behind it that says nothing', async () => {
 		peers.ssp.fault = { only: /silent/, raw: () => {} }
 		await assertTurnedAway(await setOut('silent'), 'provider_unavailable', 'metadata')
@@ -262,7 +262,7 @@ describe('afterwards', { skip }, () => {
 		const page = readFileSync(new URL('../../docs/providers-saml.md', import.meta.url), 'utf8'), table = page.slice(page.indexOf('## 6.'), page.indexOf('## 7.'))
 		for (const reason of new Set(expected.values())) assert.ok(table.includes(`\`${reason}\``), reason)
 		const decides = Object.values({ ...CLAIM_FAULTS, ...FORM_FAULTS, ...STATUS_FAULTS }).map((one) => one[2]).concat(Object.values(METADATA_FAULTS).map((one) => one[1])).filter(Boolean)
-		const patterns = [...table.matchAll(/`([a-z_…]+)`/g)].map(([, name]) => new RegExp(`^${name.replace('…', '[a-z_]*')}$`))
+		const patterns = [...table.matchAll(/`([a-zA-Z_…]+)`/g)].map(([, name]) => new RegExp(`^${name.replace('…', '[a-z_]*')}$`))
 		for (const one of new Set(decides)) assert.ok(patterns.some((pattern) => pattern.test(one)), one)
 	})
 	test('only who was let in has an account, and the log has a reason for each', async () => {
