@@ -7,7 +7,7 @@ import { Gateway } from './lib/gateway.mjs'
 import { Application } from './lib/application.mjs'
 import { Browser } from './lib/browser.mjs'
 import { CLAIM_FAULTS, FORM_FAULTS, METADATA_FAULTS, RELAY_FAULTS, STATUS_FAULTS } from './lib/saml_faults.mjs'
-import { CIPHERS, FORMATS, attributeOf, instant, logoutRequest, makeKey, posted, redirectQuery, signed, withAttribute } from './lib/saml_messages.mjs'
+import { CIPHERS, FORMATS, attributeOf, instant, logoutRequest, logoutResponse, makeKey, posted, redirectQuery, signed, withAttribute } from './lib/saml_messages.mjs'
 import { SamlPeer, walk } from './lib/saml_peer.mjs'
 import { Samlp } from './lib/samlp.mjs'
 import { CLIENTS, declare, tenant } from './lib/scene.mjs'
@@ -239,8 +239,7 @@ describe('a logout that nobody signed, or somebody else', { skip }, () => {
 			await assertStays(await byRedirect(query), title)
 	})
 	test('an answer to a logout that nobody began', async () => {
-		const xml = `<samlp:LogoutResponse xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" ID="_a1" InResponseTo="_b2" Version="2.0" IssueInstant="${instant()}" Destination="${slo}"><saml:Issuer xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion">`
-			+ `${peers.ssp.entityId}</saml:Issuer><samlp:Status><samlp:StatusCode Value="urn:oasis:names:tc:SAML:2.0:status:Success"/></samlp:Status></samlp:LogoutResponse>`
+		const xml = logoutResponse({ issuer: peers.ssp.entityId, destination: slo, inResponseTo: '_b2' })
 		const page = await byRedirect(redirectQuery('SAMLResponse', xml, 'r', peers.ssp.pair))
 		assert.ok(page.status >= 400 || page.location === undefined || page.location.origin === gateway.base, `${page.status} ${page.location}`)
 		assert.ok(await lives())
