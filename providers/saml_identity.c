@@ -113,11 +113,19 @@ static json_t *upstream_of(const json_t *said)
 	return upstream;
 }
 
+/* A SessionIndex alone names nobody: a provider may give the same one to many people (SAML core 2.7.2). */
+char *saml_session_name(const json_t *said, const char *index)
+{
+	const char *name = json_string_at(json_object_get(said, "name_id"), "value");
+
+	return index && name ? g_strconcat(index, "\n", name, NULL) : NULL;
+}
+
 static void session_note(const json_t *said, int64_t now_ms, struct upstream_session *session)
 {
 	int64_t authenticated_ms = 0;
 
-	session->sid = g_strdup(json_string_at(said, "session_index"));
+	session->sid = saml_session_name(said, json_string_at(said, "session_index"));
 	session->acr = g_strdup(json_string_at(said, "context"));
 	if (json_integer_at(said, "authenticated_ms", &authenticated_ms))
 		session->auth_time_ms = MIN(authenticated_ms, now_ms);

@@ -92,6 +92,8 @@ json_t *saml_claims_told(const json_t *said);
 json_t *saml_claims_mapped(const struct saml *saml, const json_t *said);
 /* An identity and a session from an answer whose result is ok. */
 void saml_conclude(const struct saml *saml, const json_t *said, int64_t now_ms, struct provider_answer *answer);
+/* What a session there is called here: of the NameID and one SessionIndex. Caller frees; NULL: it has no name. */
+char *saml_session_name(const json_t *said, const char *index);
 
 /* --- saml.c --- */
 /* A recorded response, `bytes` its XML, explained by the verifier (saml_check.h). *ret_said is the caller's. */

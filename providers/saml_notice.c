@@ -78,37 +78,36 @@ json_t *saml_logout_read(struct saml *saml, const struct provider_complete *inpu
 
 /* --- told by the provider --- */
 
-static char **texts_of(const json_t *list)
+static char **sessions_of(const json_t *said)
 {
-	GPtrArray *texts = g_ptr_array_new();
+	const json_t *list = json_object_get(said, "session_indexes");
+	GPtrArray *names = g_ptr_array_new();
 
 	for (size_t i = 0; i < json_array_size(list); i++)
-		g_ptr_array_add(texts, g_strdup(json_string_value(json_array_get(list, i))));
-	g_ptr_array_add(texts, NULL);
-	return (char **)g_ptr_array_free(texts, FALSE);
+		g_ptr_array_add(names, saml_session_name(said, json_string_value(json_array_get(list, i))));
+	g_ptr_array_add(names, NULL);
+	return (char **)g_ptr_array_free(names, FALSE);
 }
 
-/* What the answer names: the request it is to, and the RelayState that came with it. */
-static struct secret *keep_of(const struct provider_complete *input, const json_t *said)
+/* What the answer names: the request it is to, and the RelayState that came with it. It goes back the way the request came, where the provider takes that. */
+static struct secret *keep_of(const struct provider_complete *input, const json_t *said, const char *binding)
 {
 	const char *state = form_count(input->reply, "RelayState") == 1 ? form_value(input->reply, "RelayState") : NULL;
-	g_autoptr(json_t) kept = json_pack("{s:s, s:s*}", "id", json_string_at(said, "id"), "state", state && strlen(state) <= RELAY_STATE_MAX ? state : NULL);
+	g_autoptr(json_t) kept = json_pack("{s:s, s:s*, s:s}", "id", json_string_at(said, "id"), "state", state && strlen(state) <= RELAY_STATE_MAX ? state : NULL, "binding", binding);
 	g_autofree char *text = json_text(kept);
 
 	return secret_new(text, strlen(text));
 }
 
-static void notice_fill(const struct saml *saml, const struct provider_complete *input, const json_t *said, struct logout_notice *ret)
+static void notice_fill(const struct saml *saml, const struct provider_complete *input, const json_t *said, const char *binding, struct logout_notice *ret)
 {
-	const json_t *indexes = json_object_get(said, "session_indexes");
-
 	ret->id = g_strdup(json_string_at(said, "id"));
 	json_integer_at(said, "expires_ms", &ret->expires_ms);
 	ret->expires_ms += saml->clock_skew_ms;
-	ret->sids = json_array_size(indexes) > 0 ? texts_of(indexes) : NULL;
+	ret->sids = json_array_size(json_object_get(said, "session_indexes")) > 0 ? sessions_of(said) : NULL;
 	/* A NameID is a subject only where it is ours. */
 	ret->subject = saml->subject_attribute ? NULL : g_strdup(json_string_at(json_object_get(said, "name_id"), "value"));
-	ret->keep = keep_of(input, said);
+	ret->keep = keep_of(input, said, binding);
 }
 
 enum verdict saml_logout_notice(void *state, const struct provider_complete *input, struct logout_notice *ret)
@@ -120,7 +119,7 @@ enum verdict saml_logout_notice(void *state, const struct provider_complete *inp
 	g_autoptr(json_t) said = saml_bring(input, "SAMLRequest", &brought) ? saml_logout_read(saml, input, &brought, NULL, &ret->reason) : NULL;
 	if (!said)
 		return ret->reason == REASON_BUSY || ret->reason == REASON_PROVIDER_UNAVAILABLE ? VERDICT_UNAVAILABLE : VERDICT_VIOLATION;
-	notice_fill(saml, input, said, ret);
+	notice_fill(saml, input, said, brought.binding, ret);
 	if (check_advised(input->checks, "whose", ret->sids ? "sessions" : ret->subject ? "a person" : "nobody we could know", "a SessionIndex, or our subject", ret->sids || ret->subject,
 	                  "There: send the SessionIndex; here the NameID is not the subject, so that it names nobody."))
 		return VERDICT_OK;
@@ -133,10 +132,10 @@ void saml_logout_respond(void *state, const struct provider_logout *input, bool 
 	struct saml *saml = state;
 	g_autoptr(json_t) kept = json_parse((const char *)secret_bytes(input->keep), secret_length(input->keep), KEEP_BYTES_MAX, NULL);
 	g_autoptr(json_t) idp = saml_idp(saml, input->now_ms, input->deadline_ms, NULL, answer);
-	const json_t *endpoint = idp ? saml_endpoint(idp, "slo", saml->binding) : NULL;
+	const json_t *endpoint = idp && kept ? saml_endpoint(idp, "slo", json_string_at(kept, "binding")) : NULL;
 
 	*answer = (struct provider_answer){.verdict = VERDICT_OK, .reason = REASON_OK};
-	if (!endpoint || !saml->signing || !kept)
+	if (!endpoint || !saml->signing)
 		return;
 	const char *apart = json_string_at(endpoint, "response_location"), *location = apart ? apart : json_string_at(endpoint, "location");
 	g_autofree char *id = saml_random_id(), *issuer = saml_entity_id(saml, input->return_url);

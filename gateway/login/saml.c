@@ -66,17 +66,42 @@ static bool refuse(struct call *call, enum reason reason, const char *seen, cons
 	return false;
 }
 
-/* A tile may name the application that it stands for. Caller frees; NULL: it names none of the tenant's that can be started from outside. */
-static char *client_named(struct call *call, const char *relay_state)
+struct choice {
+	const char *named;   /* by the tile; NULL: it names nothing */
+	char *chosen;
+	unsigned candidates;
+};
+
+static bool client_weigh(struct client *client, void *data)
 {
-	g_autoptr(client_t) client = NULL;
-	bool found = relay_state && cache_client(call->gateway->cache, call->tenant->id, relay_state, &client, NULL) == FOUND;
-	return found && json_string_at(client->settings, "initiate_login_uri") ? url_encode(relay_state) : NULL;
+	struct choice *choice = data;
+	if (!json_string_at(client->settings, "initiate_login_uri"))
+		return true;
+	bool named = g_strcmp0(client->client_id, choice->named) == 0;
+	choice->candidates++;
+	if (named || choice->candidates == 1) {
+		g_free(choice->chosen);
+		choice->chosen = g_strdup(client->client_id);
+	}
+	if (named)
+		choice->candidates = 1;
+	return !named;
+}
+
+/* The application that a tile stands for: the one it names by its RelayState, else the only one that can be started from outside. Caller frees; NULL: none. */
+static char *client_chosen(struct call *call, const char *relay_state)
+{
+	struct choice choice = { .named = relay_state };
+	struct unit *unit = store_reader(call->gateway->store, NULL);
+	g_autofree char *chosen = NULL;
+	bool listed = unit && client_list(unit, call->tenant->id, client_weigh, &choice, NULL);
+	chosen = choice.chosen;
+	return listed && choice.candidates == 1 ? url_encode(chosen) : NULL;
 }
 
 static void restart(struct call *call, const struct source *source, const char *relay_state)
 {
-	g_autofree char *client = client_named(call, relay_state), *path = g_strconcat("/login/", source->name, client ? "?client_id=" : NULL, client, NULL);
+	g_autofree char *client = client_chosen(call, relay_state), *path = g_strconcat("/login/", source->name, client ? "?client_id=" : NULL, client, NULL);
 	g_autofree char *url = call_url(call, path);
 	reply_redirect(call->reply, 303, url);
 }

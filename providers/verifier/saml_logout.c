@@ -9,6 +9,7 @@
 
 #define SESSIONS_MAX 64
 #define INDEX_BYTES_MAX 1024
+#define REQUEST_LIFE_MS (5 * 60 * 1000)
 
 static xmlNode *message_of(xmlDoc *document)
 {
@@ -49,23 +50,32 @@ static void set_sessions(json_t *answer, const xmlNode *message)
 	json_object_set_new(answer, "session_indexes", list);
 }
 
+/* Until when the request may be used, once: as it says itself, else so long after it was made. Without an end somebody's old copy would sign a person out for ever. */
+static bool check_age(const xmlNode *message, const struct saml_logout_question *question, struct checks *checks, int64_t *ret_expires_ms)
+{
+	g_autofree char *expires = xml_attribute(message, "NotOnOrAfter"), *issued = xml_attribute(message, "IssueInstant");
+	int64_t issued_ms = 0;
+
+	if (expires)
+		return saml_check_time(message, "NotOnOrAfter", "not_on_or_after", TIME_IN_FUTURE, true, &question->trust, checks) && xml_time(expires, ret_expires_ms);
+	bool young = xml_time(issued, &issued_ms) && issued_ms + REQUEST_LIFE_MS + saml_skew_ms(&question->trust) > question->trust.now_ms;
+	*ret_expires_ms = issued_ms + REQUEST_LIFE_MS;
+	return check(checks, "issue_age", issued, "within five minutes, or a NotOnOrAfter", young);
+}
+
 static bool read_request(const xmlNode *message, const struct saml_logout_question *question, struct checks *checks, json_t *answer)
 {
 	g_autoptr(xmlDoc) decrypted = NULL;
 	xmlNode *name = NULL;
-	g_autofree char *expires = xml_attribute(message, "NotOnOrAfter");
-	int64_t expires_ms = question->trust.now_ms + SKEW_MAX_MS;
+	int64_t expires_ms = 0;
 
-	if (!saml_check_time(message, "NotOnOrAfter", "not_on_or_after", TIME_IN_FUTURE, false, &question->trust, checks) ||
-	    !saml_name_find(message, question->decryption_keys, question->decryption_key_count, checks, &decrypted, &name))
+	if (!check_age(message, question, checks, &expires_ms) || !saml_name_find(message, question->decryption_keys, question->decryption_key_count, checks, &decrypted, &name))
 		return false;
 	json_t *said = saml_name_json(name);
 	if (!check_advised(checks, "name_id", said ? "a name" : "empty or too long", "1 to 255 bytes", said != NULL, "There: let the provider send a NameID of 1 to 255 bytes."))
 		return false;
 	json_object_set_new(answer, "name_id", said);
 	set_sessions(answer, message);
-	if (expires)
-		xml_time(expires, &expires_ms);
 	json_object_set_new(answer, "expires_ms", json_integer(expires_ms));
 	return true;
 }

@@ -10,8 +10,8 @@ import { Gateway, until } from './lib/gateway.mjs'
 import { Application, claimsOf } from './lib/application.mjs'
 import { Browser } from './lib/browser.mjs'
 import { ask } from './lib/raw.mjs'
-import { CIPHERS, CLASSES, FORMATS, attributeOf, posted } from './lib/saml_messages.mjs'
-import { SamlPeer, walk } from './lib/saml_peer.mjs'
+import { CIPHERS, CLASSES, FORMATS, attributeOf, logoutRequest, posted, redirectQuery } from './lib/saml_messages.mjs'
+import { SamlPeer, carries, walk } from './lib/saml_peer.mjs'
 import { Samlp } from './lib/samlp.mjs'
 import { CLIENTS, PASSWORDS, REDIRECT, declare, tenant } from './lib/scene.mjs'
 import { SimpleSaml, hasSimpleSaml } from './lib/simplesaml.mjs'
@@ -41,7 +41,6 @@ function kinds({ ssp, samlp }) {
 		'ssp-asked': [ssp, { name_id_format: FORMATS.persistent }, { NameIDFormat: FORMATS.email }],
 		'ssp-attribute': [ssp, { subject: 'attribute:employeeNumber' }, { NameIDFormat: FORMATS.transient }],
 		'ssp-oid': [ssp, {}, { 'attributes.NameFormat': 'urn:oasis:names:tc:SAML:2.0:attrname-format:uri', authproc: { 10: { class: 'core:AttributeMap', 0: 'name2oid' } } }],
-		'ssp-unsigned': [ssp, { sign_requests: false }, { 'validate.authnrequest': false, 'validate.logout': false }],
 		'ssp-file': [ssp, { metadata_file: `${ssp.folder}/metadata.xml` }],
 		'ssp-inline': [ssp, { metadata: ssp.text }],
 		'samlp': [samlp, { button: true }],
@@ -50,6 +49,7 @@ function kinds({ ssp, samlp }) {
 		'samlp-encrypted': [samlp, {}, { encrypt: 'gcm256' }],
 		'samlp-cbc': [samlp, { allow_cbc: true }, { encrypt: 'cbc256', signResponse: true }],
 		'samlp-posted': [samlp, { binding: 'post' }],
+		'samlp-unsigned': [samlp, { sign_requests: false }, { unsigned: true }],
 		'samlp-mail': [samlp, mail, { format: FORMATS.email, ...mailName }],
 		'samlp-unspecified': [samlp, mail, { format: FORMATS.unspecified, ...mailName }],
 	}
@@ -74,12 +74,13 @@ function scene({ ssp, samlp }, clients) {
 		mine('linking', { domains: ['partner.example'], users: [{ username: 'owner', email: 'dan@partner.example', email_verified: true, password: PASSWORDS.alice }],
 			providers: [ssp.provider('own', { domains: ['partner.example'], link_by_verified_email: true }), samlp.provider('foreign', { link_by_verified_email: true })] }),
 		mine('strong', { providers: [samlp.provider('weak', { authn_context: [`${CLASSES}TimeSyncToken`] }), samlp.provider('otp', { authn_context: [`${CLASSES}TimeSyncToken`] }),
-			samlp.provider('mfa', { upstream_mfa: 'trust' })] }),
+			samlp.provider('mfa', { upstream_mfa: 'trust' }), samlp.provider('doubted')] }),
 		mine('leaving', { providers: ['ssp', 'posting', 'told-by-post'].map((name) => ssp.provider(name, name === 'posting' ? { binding: 'post' } : {})).concat(samlp.provider('samlp')) }),
-		mine('tiles', { providers: [ssp.provider('restarting'), ssp.provider('refusing', { idp_initiated: 'refuse' })] }),
+		mine('tile', { providers: [ssp.provider('restarting')] }),
+		mine('tiles', { clients: [...clients, { ...CLIENTS.post, initiate_login_uri: 'https://other.acme.example/start' }], providers: [ssp.provider('restarting'), ssp.provider('refusing', { idp_initiated: 'refuse' })] }),
 	]
 	options.otp = { context: `${CLASSES}TimeSyncToken` }
-	options.mfa = { context: 'https://refeds.org/profile/mfa' }
+	options.mfa = options.doubted = { context: 'https://refeds.org/profile/mfa' }
 	return [tenants, options]
 }
 
@@ -192,7 +193,7 @@ describe('signing in', { skip }, () => {
 		assert.ok((await browser.open(at('acme').begin().url)).answer?.code)
 		gateway.advance(11 * 60_000)
 		try {
-			assert.ok(asksPassword(await browser.open(at('acme').begin().url)))
+			assert.ok((await browser.open(at('acme').begin().url)).form?.fields.username !== undefined, 'the sign-in page')
 			assert.equal(peers.ssp.calls.length, before)
 		} finally {
 			gateway.advance(-11 * 60_000)
@@ -271,6 +272,8 @@ describe('what is asked of the provider', { skip }, () => {
 	})
 
 	test('a second factor there counts here where it is trusted', async () => {
+		const doubted = await tokensOf('doubted', 'ada', { name: 'strong' })
+		assert.deepEqual([doubted.id.amr ?? [], doubted.id.acr], [[], 'urn:passerelle:acr:pwd'])
 		const { id } = await tokensOf('mfa', 'ada', { name: 'strong' })
 		assert.ok(id.amr.includes('mfa'), String(id.amr))
 		assert.equal(id.acr, 'urn:passerelle:acr:mfa')
@@ -401,7 +404,8 @@ describe('signing out here', { skip }, () => {
 			assert.match(peers[peer].received, /<samlp:LogoutRequest/)
 			assert.match(peers[peer].received, /<samlp:SessionIndex/)
 			await assertOut(tokens)
-			const again = await browser.open(at('leaving').begin({ idp_hint: provider }).url)
+			let again = await browser.open(at('leaving').begin({ idp_hint: provider }).url)
+			if (carries(again)) again = await browser.submit(again)
 			assert.ok(again.form.fields.username !== undefined || again.form.fields.login !== undefined, 'signed out there too')
 			const row = (await gateway.rows('leaving')).findLast((one) => one.event === 'logout')
 			assert.equal(row?.result, 'ok', JSON.stringify(row))
@@ -416,14 +420,25 @@ describe('signing out here', { skip }, () => {
 })
 
 describe('signing out there', { skip }, () => {
-	for (const [title, provider, peer, parameter] of [['by redirect', 'ssp', 'ssp', 'query'], ['by POST', 'told-by-post', 'ssp', 'form'], ['by another maker\'s', 'samlp', 'samlp', 'query']])
+	test('one person\'s SessionIndex is not another\'s, even where the provider gives everybody the same', async () => {
+		peers.ssp.fault = { xml: (xml) => xml.replace(/SessionIndex="[^"]*"/, 'SessionIndex="1"') }
+		const ada = await tokensOf('ssp', 'ada', bound), bea = await tokensOf('ssp', 'bea', bound)
+		const [, attributes, value] = peers.ssp.sent.at(-1).xml.match(/<saml:NameID\b([^>]*)>([^<]*)/), slo = `${at('leaving').issuer}/saml/ssp/slo`
+		const name = { value, format: attributes.match(/ Format="([^"]*)"/)[1], spNameQualifier: attributes.match(/SPNameQualifier="([^"]*)"/)[1] }
+		const query = redirectQuery('SAMLRequest', logoutRequest({ issuer: peers.ssp.entityId, destination: slo, name, sessionIndexes: ['1'] }), 'r', peers.ssp.pair)
+		assert.equal((await newBrowser().request(`${slo}?${query}`)).status, 303)
+		await assertOut(bea)
+		assert.ok(await lives(ada))
+	})
+	for (const [title, provider, peer, by] of [['by redirect', 'ssp', 'ssp', 'address'], ['by POST', 'told-by-post', 'ssp', 'form'], ['by another maker\'s', 'samlp', 'samlp', 'address']])
 		test(`${title}: the session ends here, and applications hear of it`, async () => {
 			const tokens = await tokensOf(provider, 'cleo', bound), stranger = await tokensOf(provider, 'dan', bound), { browser } = tokens
 			assert.ok(await lives(tokens))
 			const page = await walk(browser, await browser.open(peers[peer].leaveUrl()), all())
 			const answer = peers[peer].calls.findLast((call) => call.query.SAMLResponse ?? call.form.SAMLResponse)
 			assert.ok(answer, `no LogoutResponse came: ${page.status} ${page.url} ${page.text}`)
-			assert.ok(answer[parameter].SAMLResponse)
+			assert.equal(peers[peer].sent.findLast((one) => one.parameter === 'SAMLRequest').by, by)
+			assert.ok(answer[by === 'form' ? 'form' : 'query'].SAMLResponse, 'answered the way it came')
 			assert.match(peers[peer].received, /status:Success/)
 			assert.equal(page.url.origin, peers[peer].origin, 'and the person ends where he began')
 			await assertOut(tokens)
@@ -434,14 +449,40 @@ describe('signing out there', { skip }, () => {
 
 describe('a tile in the provider\'s portal', { skip }, () => {
 	const serviceOf = (provider) => `${at('tiles').issuer}/saml/${provider}/metadata`
-	test('restart: the answer is thrown away, and a fresh sign-in begins at the application', async () => {
-		const browser = newBrowser()
-		const page = await walk(browser, await browser.open(peers.ssp.tileUrl(serviceOf('restarting'))), all(), 'ada')
-		assert.equal(page.location && page.location.origin + page.location.pathname, 'https://app.acme.example/start', `${page.status} ${page.text}`)
+	const hasSession = (browser) => [...browser.cookies.keys()].some((one) => one.endsWith('psr_s_tiles'))
+	test('restart: the answer is thrown away, and a sign-in of our own asking begins', async () => {
+		const browser = newBrowser(), held = await walk(browser, await browser.open(peers.ssp.tileUrl(serviceOf('restarting'), webClient.client_id)), all(), 'ada', { hold: true })
+		assert.equal(attributeOf(posted(held.form.fields.SAMLResponse), 'Response', 'InResponseTo'), undefined)
+		const first = await browser.request(held.form.action, { form: held.form.fields, headers: { Origin: peers.ssp.origin } })
+		assert.equal(first.status, 303)
+		assert.equal(first.location.origin + first.location.pathname, `${at('tiles').issuer}/login/restarting`)
+		assert.ok(!hasSession(browser), 'nobody is signed in by it')
+		const page = await walk(browser, await browser.open(first.location), all(), 'ada')
+		assert.equal(page.location && page.location.origin + page.location.pathname, 'https://app.acme.example/start', `the application that the tile names: ${page.status} ${page.text}`)
 		assert.equal(page.answer.iss, at('tiles').issuer)
-		assert.ok(![...browser.cookies.keys()].some((one) => one.endsWith('psr_s_tiles')), 'nobody is signed in by it')
-		const done = await walk(browser, await browser.open(at('tiles').begin({ idp_hint: 'restarting' }).url), all(), 'ada')
-		assert.ok(done.answer?.code, 'without a password, since there somebody is signed in')
+		const done = await browser.open(at('tiles').begin().url)
+		assert.ok(done.answer?.code, 'which then asks by itself')
+	})
+	test('restart without a name: the one application there is', async () => {
+		const service = `${at('tile').issuer}/saml/restarting/metadata`
+		for (const name of [undefined, 'no-client-of-ours']) {
+			const browser = newBrowser(), page = await walk(browser, await browser.open(peers.ssp.tileUrl(service, name)), all(), 'ada')
+			assert.equal(page.location?.origin, 'https://app.acme.example', `${page.status} ${page.url}`)
+		}
+	})
+	test('restart without a name, where there are several: the person\'s own page', async () => {
+		for (const name of [undefined, 'no-client-of-ours', 'https://evil.example/']) {
+			const browser = newBrowser(), page = await walk(browser, await browser.open(peers.ssp.tileUrl(serviceOf('restarting'), name)), all(), 'ada')
+			assert.equal(page.url.href, `${at('tiles').issuer}/account`, `${page.status} ${page.location}`)
+		}
+	})
+	test('another\'s tile signs nobody in under a foreign name', async () => {
+		const mallory = newBrowser(), held = await walk(mallory, await mallory.open(peers.ssp.tileUrl(serviceOf('restarting'), webClient.client_id)), all(), 'fred', { hold: true }), victim = newBrowser()
+		await walk(victim, await victim.open(at('tiles').begin({ idp_hint: 'restarting' }).url), all(), 'ada')
+		victim.cookies.delete([...victim.cookies.keys()].find((one) => one.endsWith('psr_s_tiles')))
+		const page = await walk(victim, await victim.open(held.form.action, { form: held.form.fields, headers: { Origin: 'https://evil.example' } }), all(), 'nobody')
+		assert.equal(page.location?.origin, 'https://app.acme.example')
+		assert.match((await victim.open(`${at('tiles').issuer}/account`)).text, /Ada Élève/)
 	})
 	test('refuse: a page says so', async () => {
 		const browser = newBrowser(), page = await walk(browser, await browser.open(peers.ssp.tileUrl(serviceOf('refusing'))), all(), 'ada')

@@ -126,15 +126,26 @@ describe('an answer brought', { skip }, () => {
 		assert.ok((await browser.submit(page)).answer?.code)
 		const again = new Browser()
 		again.cookies = new Map([...browser.cookies].filter(([name]) => !name.includes('psr_s_')))
-		await assertTurnedAway({ page: await again.open(form.action, { form: form.fields, headers: { Origin: peers.ssp.origin } }), browser: again }, 'state_invalid')
+		await assertTurnedAway({ page: await again.open(form.action, { form: form.fields, headers: { Origin: peers.ssp.origin } }), browser: again }, 'flow_expired', 'flow')
+	})
+	test('with no message, two of them, or two handles', async () => {
+		for (const change of [(form) => form.delete('SAMLResponse'), (form) => form.append('SAMLResponse', form.get('SAMLResponse')), (form) => form.append('RelayState', form.get('RelayState'))]) {
+			const { page, browser } = await setOut('ssp', { hold: true }), form = new URLSearchParams(page.form.fields)
+			change(form)
+			const answer = await browser.open(page.form.action, { form, headers: { Origin: peers.ssp.origin } })
+			assert.ok(!answer.answer?.code && !hasSession(browser), `${answer.status} ${answer.location}`)
+			assert.ok((answer.status >= 400 || answer.problem) && answer.reference, `${answer.status} ${answer.location}`)
+			const { reason } = await gateway.explain('acme', answer.reference)
+			assert.ok(['provider_violation', 'state_invalid', 'request_invalid'].includes(reason), reason)
+		}
 	})
 	test('by another browser', async () => {
 		const { page } = await setOut('ssp', { hold: true }), browser = newBrowser()
-		await assertTurnedAway({ page: await browser.open(page.form.action, { form: page.form.fields, headers: { Origin: peers.ssp.origin } }), browser }, 'state_invalid')
+		await assertTurnedAway({ page: await browser.open(page.form.action, { form: page.form.fields, headers: { Origin: peers.ssp.origin } }), browser }, 'flow_foreign', 'browser')
 	})
 	test('by another browser that is on its own way', async () => {
 		const { page } = await setOut('ssp', { hold: true }), other = await setOut('ssp', { hold: true, who: 'eve' })
-		await assertTurnedAway({ page: await other.browser.open(page.form.action, { form: page.form.fields, headers: { Origin: peers.ssp.origin } }), browser: other.browser }, 'state_invalid')
+		await assertTurnedAway({ page: await other.browser.open(page.form.action, { form: page.form.fields, headers: { Origin: peers.ssp.origin } }), browser: other.browser }, 'flow_foreign', 'browser')
 	})
 	test('for one\'s own attempt, but out of another\'s', async () => {
 		const theirs = await setOut('ssp', { hold: true, who: 'eve' }), own = await setOut('ssp', { hold: true })
@@ -146,7 +157,7 @@ describe('an answer brought', { skip }, () => {
 	})
 	test('to another tenant', async () => {
 		const { page, browser } = await setOut('ssp', { hold: true })
-		await assertTurnedAway({ page: await browser.open(page.form.action.replace('/t/acme/', '/t/beta/'), { form: page.form.fields }), browser, name: 'beta' }, 'state_invalid')
+		await assertTurnedAway({ page: await browser.open(page.form.action.replace('/t/acme/', '/t/beta/'), { form: page.form.fields }), browser, name: 'beta' }, 'flow_expired', 'flow')
 	})
 	test('with the other tenant\'s state', async () => {
 		const { page } = await setOut('ssp', { hold: true }), other = await setOut('ssp', { hold: true, name: 'beta' })
@@ -200,7 +211,7 @@ describe('a logout that nobody signed, or somebody else', { skip }, () => {
 	const byPost = (xml) => tokens.browser.request(slo, { form: { SAMLRequest: Buffer.from(xml).toString('base64') }, headers: { Origin: peers.ssp.origin } })
 	const byRedirect = (query) => tokens.browser.request(`${slo}?${query}`)
 	async function assertStays(page, title) {
-		assert.ok(await lives(), `${title}: ${page.status} ${page.location} ${page.text}`)
+		assert.ok(await lives(), `it ended the session, ${title}: ${page.status} ${page.location} ${page.text}`)
 		assert.ok(!page.text.includes('status:Success') && !posted(page.form?.fields.SAMLResponse ?? '').includes('status:Success'), title)
 	}
 	const wrong = () => ({

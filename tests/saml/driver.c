@@ -137,7 +137,7 @@ static void person_signs_in(void **state)
 	assert_true(json_is_false(json_object_get(claims, "email_verified")));
 	assert_string_equal(json_string_at(claims, "name"), "Al\xc3\xaf" "ce M\xc3\xa9lanie");
 	assert_true(json_array_has(json_object_get(claims, "groups"), "wiki"));
-	assert_string_equal(answer.session.sid, "_session1");
+	assert_string_equal(answer.session.sid, "_session1\n7f3c-al\xc3\xaf" "ce");
 	assert_string_equal(answer.session.once, "_assertion1");
 	assert_int_equal(answer.session.once_until_ms, NOW_MS + 360000);
 	assert_non_null(answer.session.logout_keep);

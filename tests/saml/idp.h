@@ -58,6 +58,9 @@ char *idp_template(const struct shape *shape, const char *id);
 /* <xenc:EncryptedData> around these bytes. */
 char *idp_encrypt(const char *plain, enum encryption encryption, enum pair_name encrypt_for);
 
+/* Every message that attacks.c tried, as GBytes. */
+extern GPtrArray *corpus;
+
 /* The provider's metadata. NULL: the usual; attributes are XML text. */
 struct paper {
 	const char *entity_id, *attributes, *sso, *slo, *formats;

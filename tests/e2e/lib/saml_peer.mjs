@@ -37,7 +37,7 @@ export class SamlPeer {
 	#server
 	calls = []
 	fault = {}
-	/** What left for the browser: { parameter, xml, relayState }, oldest first. */
+	/** What left with the browser: { parameter, by, xml, relayState }, oldest first; `by` is form or address. */
 	sent = []
 
 	/** `people`: { name: { password, attributes: { name: [values] } } }. */
@@ -98,8 +98,8 @@ export class SamlPeer {
 		try {
 			if (this.fault.raw && (this.fault.only ?? /./).test(url.pathname)) return await this.fault.raw(request, response, this)
 			const answer = await this.answer(request, body, call)
-			response.writeHead(answer.status, this.#headers(answer))
-			response.end(/html/.test(answer.headers['content-type']) ? this.#page(answer.body.toString()) : answer.body)
+			const page = /html/.test(answer.headers['content-type']) ? this.#page(answer.body.toString()) : answer.body
+			response.writeHead(answer.status, this.#headers(answer)).end(page)
 		} catch (error) {
 			call.error = error
 			if (!response.headersSent) response.writeHead(500, { 'Content-Type': 'text/plain' }).end(`the rig: ${error.stack}`)
@@ -119,7 +119,7 @@ export class SamlPeer {
 		const fields = new URLSearchParams()
 		for (const name of [parameter, 'RelayState']) if (field(name).test(page)) fields.append(name, unescape(page.match(field(name))[2]))
 		const xml = this.#faulty(posted(fields.get(parameter)))
-		this.sent.push({ parameter, xml, relayState: fields.get('RelayState') })
+		this.sent.push({ parameter, by: 'form', xml, relayState: fields.get('RelayState') })
 		fields.set(parameter, Buffer.from(xml).toString('base64'))
 		const all = this.fault.form?.(fields, this) ?? fields
 		const inputs = [...all].map(([name, value]) => `<input type="hidden" name="${name}" value="${escape(value)}">`).join('')
@@ -130,7 +130,7 @@ export class SamlPeer {
 	#address(location) {
 		const url = new URL(location, this.origin), parameter = MESSAGES.find((one) => url.searchParams.has(one))
 		if (!parameter || url.origin === this.origin) return location
-		this.sent.push({ parameter, xml: inflated(url.searchParams.get(parameter)), relayState: url.searchParams.get('RelayState') })
+		this.sent.push({ parameter, by: 'address', xml: inflated(url.searchParams.get(parameter)), relayState: url.searchParams.get('RelayState') })
 		if (this.fault.form) url.search = `${this.fault.form(url.searchParams, this) ?? url.searchParams}`
 		return url.href
 	}

@@ -29,7 +29,8 @@ export class Samlp extends SamlPeer {
 	leaveUrl() { return this.logoutUrl }
 	tileUrl(service, relayState = '') { return `${this.signOnUrl}?${new URLSearchParams({ tile: service, RelayState: relayState })}` }
 
-	/** A service: its metadata, and what is done otherwise there: { signAssertion, signResponse, encrypt (a name of CIPHERS), format, nameOf, context, logoutBinding }. */
+	/** A service: its metadata, and what is done otherwise there: { signAssertion, signResponse, encrypt (a name of CIPHERS), format, nameOf, context,
+	 * logoutBinding, unsigned (its requests may be) }. */
 	trust(metadata, options = {}) {
 		const keys = Object.fromEntries([...metadata.matchAll(/<md:KeyDescriptor use="(\w+)">.*?<ds:X509Certificate>([^<]*)/g)].map(([, use, der]) => [use, pem(der)]).reverse())
 		const service = { id: attributeOf(metadata, 'EntityDescriptor', 'entityID'), acs: attributeOf(metadata, 'AssertionConsumerService', 'Location'),
@@ -69,7 +70,7 @@ export class Samlp extends SamlPeer {
 		const about = await promised((next) => samlp.parseRequest(asked, {}, next))
 		const service = this.#services.get(about.issuer)
 		// Again, now that its key is known.
-		const request = await promised((next) => samlp.parseRequest(asked, { signingCert: service.keys.signing, deflate: asked.method === 'GET', relayState }, next))
+		const request = await promised((next) => samlp.parseRequest(asked, { signingCert: service.options.unsigned ? undefined : service.keys.signing, deflate: asked.method === 'GET', relayState }, next))
 		return this.#offer(reply, request.forceAuthn === 'true' ? undefined : session, { service, relayState, request })
 	}
 
