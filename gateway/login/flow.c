@@ -295,6 +295,14 @@ static bool acr_is_unmet(const struct login *login)
 	return json_is_true(json_object_get(request, "acr_essential")) && !acr_choose(login->session.acr, json_object_get(request, "acr_values"));
 }
 
+/* A public client at a private-use scheme or on loopback may be any program on the device: what was allowed to one is not allowed to the next unasked
+ * (RFC 6749 section 10.2, RFC 8252 section 8.6). Who gets an https address proves something by it. */
+static bool may_be_an_impostor(const struct login *login)
+{
+	const char *redirect = flow_parameter(login, "redirect_uri");
+	return login->client->auth_method == CLIENT_AUTH_NONE && !(redirect && g_str_has_prefix(redirect, "https://"));
+}
+
 static bool find_facts(struct login *login, struct next_facts *facts, GError **error)
 {
 	const char *prompt = flow_parameter(login, "prompt");
@@ -313,7 +321,8 @@ static bool find_facts(struct login *login, struct next_facts *facts, GError **e
 	facts->named_account_differs = name_differs(login);
 	facts->acr_unmet = acr_is_unmet(login);
 	facts->account_may_use_client = !login->client || entitlement(&login->account, login->client) == REASON_OK;
-	enum found remembered = facts->consent_explicit && !facts->consent_given && !facts->prompt_consent ? consent_remembered(login, error) : MISSING;
+	bool asks_memory = facts->consent_explicit && !facts->consent_given && !facts->prompt_consent && !may_be_an_impostor(login);
+	enum found remembered = asks_memory ? consent_remembered(login, error) : MISSING;
 	facts->consent_given = facts->consent_given || remembered == FOUND;
 	return remembered != BROKEN;
 }
@@ -331,9 +340,17 @@ static void go_to(struct login *login, bool here, const char *path, void (*show)
 	reply_redirect(login->call->reply, 303, url);
 }
 
+/* Somebody is signed in here already, and the application wants it proved anew: said, or the page looks as if the session had been lost. */
+static bool is_asked_again(const struct login *login)
+{
+	const char *prompt = flow_parameter(login, "prompt");
+	return login->has_session && ((prompt && scope_has(prompt, "login")) || json_object_get(login->flow.request, "max_age"))
+		&& !hint_differs(login) && !name_differs(login);
+}
+
 static void show_signin(struct login *login)
 {
-	signin_show(login, &(struct signin_view){ .username = flow_parameter(login, "login_hint") });
+	signin_show(login, &(struct signin_view){ .problem = is_asked_again(login) ? "again" : NULL, .username = flow_parameter(login, "login_hint") });
 }
 
 static enum error_code refusal_code(enum reason reason)
