@@ -23,25 +23,12 @@ struct fixture {
 	int standard_error;
 };
 
-struct declaring {
-	const struct tenant *tenant;
-	struct provider_record record;
-};
-
-static bool provider_write(struct unit *unit, void *data, GError **error)
-{
-	struct declaring *declaring = data;
-
-	return provider_put(unit, declaring->tenant->id, &declaring->record, error);
-}
-
 static void declare(const struct fixture *fixture, const struct tenant *tenant, const char *name, bool enabled)
 {
-	struct declaring declaring = { .tenant = tenant, .record = { .name = g_strdup(name), .type = g_strdup("saml"), .enabled = enabled,
-		.settings = json_pack("{s:s}", "metadata_url", fixture->url) } };
+	struct provider_record record = { .name = g_strdup(name), .type = g_strdup("saml"), .enabled = enabled,
+		.settings = json_pack("{s:s}", "metadata_url", fixture->url) };
 
-	bench_write(fixture->bench, provider_write, &declaring);
-	provider_record_clear(&declaring.record);
+	provider_make(fixture->bench, tenant, &record);
 }
 
 /* Standard error is the process log: it goes into a file until the end. */
