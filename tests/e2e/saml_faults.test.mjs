@@ -83,7 +83,7 @@ describe('an answer with', { skip }, () => {
 	test('the signature of another key, which it brings along', () => assertRefused('ssp', { key: foreign }, 'token_signature'))
 	test('the signature of another key around everything', () => assertRefused('ssp-both', { key: foreign }, 'token_signature'))
 	test('a good signature on the assertion and a foreign one around it', () => assertRefused('ssp', { text: (xml) => signed(xml, 'Response', foreign) }, 'token_signature'))
-	test('a signed response that names no destination', () => assertRefused('ssp-both', { xml: (xml) => withAttribute(xml, 'Response', 'Destination') }, 'provider_violation', 'destination'))
+	test('a signed response that names no destination', () => assertRefused('ssp-both', { xml: (xml) => withAttribute(xml, 'Response', 'Destination') }, 'saml_address', 'destination'))
 	test('several values of the attribute that is the subject', () => assertRefused('several', {}, 'token_subject', 'subject_value'))
 	test('no value of the attribute that is the subject', () => assertRefused('lacking', {}, 'token_subject', 'subject_value'))
 	test('a NameID of another format than was asked for', () => assertRefused('asked', { xml: (xml) => withAttribute(xml, 'NameID', 'Format', FORMATS.email) }, 'token_subject', 'name_id_format'))
@@ -91,7 +91,7 @@ describe('an answer with', { skip }, () => {
 	test('AES-CBC, without a signature around it', () => assertRefused('cbc-bare', {}, 'token_signature', 'response_signature'))
 	test('a ciphertext with one letter changed', () => peers.ssp.wanting({ cipher: CIPHERS.gcm }, () =>
 		assertRefused('gcm', { text: (xml) => xml.replace(/(<xenc:CipherValue>[^<]{40})(.)([^<]*<\/xenc:CipherValue>\s*<\/xenc:CipherData>\s*<\/xenc:EncryptedData>)/, (whole, head, one, tail) => head + (one === 'A' ? 'B' : 'A') + tail) },
-			'provider_violation', 'decryption')))
+			'saml_decryption', 'decryption')))
 	test('and after all of them a good one signs in', () => assertWorks())
 })
 
@@ -161,7 +161,7 @@ describe('an answer brought', { skip }, () => {
 	})
 	test('with the other tenant\'s state', async () => {
 		const { page } = await setOut('ssp', { hold: true }), other = await setOut('ssp', { hold: true, name: 'beta' })
-		await assertTurnedAway({ page: await other.browser.submit(other.page, { SAMLResponse: page.form.fields.SAMLResponse }), browser: other.browser, name: 'beta' }, 'provider_violation', 'destination')
+		await assertTurnedAway({ page: await other.browser.submit(other.page, { SAMLResponse: page.form.fields.SAMLResponse }), browser: other.browser, name: 'beta' }, 'saml_address', 'destination')
 	})
 	test('too late', async () => {
 		const { page, browser } = await setOut('ssp', { hold: true })
@@ -186,8 +186,8 @@ describe('an answer brought', { skip }, () => {
 
 describe('metadata with', { skip }, () => {
 	for (const [i, [title, [, decides]]] of Object.entries(METADATA_FAULTS).map((one, index) => [index, one]))
-		test(title, async () => assertTurnedAway(await setOut(misleading[i], { name: 'misled' }), 'provider_violation', decides))
-	test('nothing at its address', async () => assertTurnedAway(await setOut('gone'), 'provider_violation', 'metadata'))
+		test(title, async () => assertTurnedAway(await setOut(misleading[i], { name: 'misled' }), decides === 'metadata_validity' ? 'metadata_expired' : 'metadata_invalid', decides))
+	test('nothing at its address', async () => assertTurnedAway(await setOut('gone'), 'metadata_invalid', 'metadata'))
 	test('a server behind it that says nothing', async () => {
 		peers.ssp.fault = { only: /silent/, raw: () => {} }
 		await assertTurnedAway(await setOut('silent'), 'provider_unavailable', 'metadata')
