@@ -9,14 +9,20 @@
 
 struct checks {
 	json_t *rows;
-	size_t dropped;
+	size_t rows_max, dropped;
 };
 
-struct checks *checks_new(void)
+struct checks *checks_new_of(size_t rows)
 {
 	struct checks *checks = g_new0(struct checks, 1);
 	checks->rows = json_array();
+	checks->rows_max = rows;
 	return checks;
+}
+
+struct checks *checks_new(void)
+{
+	return checks_new_of(CHECKS_MAX);
 }
 
 void checks_free(struct checks *checks)
@@ -47,7 +53,7 @@ bool check(struct checks *checks, const char *name, const char *seen, const char
 {
 	if (!checks)
 		return passed;
-	if (json_array_size(checks->rows) >= CHECKS_MAX) {
+	if (json_array_size(checks->rows) >= checks->rows_max) {
 		checks->dropped++;
 		return passed;
 	}
@@ -60,14 +66,30 @@ bool check(struct checks *checks, const char *name, const char *seen, const char
 	return passed;
 }
 
-bool check_advised(struct checks *checks, const char *name, const char *seen, const char *expected, bool passed, const char *advice)
+/* One more row with a sentence of that name in it, unless there was no room for the row. */
+static bool check_with(struct checks *checks, const char *name, const char *seen, const char *expected, bool passed, const char *key, const char *sentence)
 {
 	size_t before = checks ? json_array_size(checks->rows) : 0;
 
 	check(checks, name, seen, expected, passed);
-	if (checks && !passed && json_array_size(checks->rows) > before)
-		json_object_set_new_nocheck(json_array_get(checks->rows, before), "advice", value_of(advice));
+	if (checks && key && json_array_size(checks->rows) > before)
+		json_object_set_new_nocheck(json_array_get(checks->rows, before), key, value_of(sentence));
 	return passed;
+}
+
+bool check_advised(struct checks *checks, const char *name, const char *seen, const char *expected, bool passed, const char *advice)
+{
+	return check_with(checks, name, seen, expected, passed, passed ? NULL : "advice", advice);
+}
+
+void check_skipped(struct checks *checks, const char *name, const char *seen, const char *why)
+{
+	check_with(checks, name, seen, NULL, true, "skipped", why);
+}
+
+void check_warned(struct checks *checks, const char *name, const char *seen, const char *expected, const char *advice)
+{
+	check_with(checks, name, seen, expected, true, "warning", advice);
 }
 
 json_t *checks_json(const struct checks *checks)

@@ -94,17 +94,12 @@ void form_free(struct form *form)
 	g_free(form);
 }
 
-const char *form_nth(const struct form *form, const char *name, size_t index)
-{
-	for (size_t i = 0; i < form->size; i++)
-		if (strcmp(form->pairs[i].name, name) == 0 && index-- == 0)
-			return form->pairs[i].value;
-	return NULL;
-}
-
 const char *form_get(const struct form *form, const char *name)
 {
-	return form_nth(form, name, 0);
+	for (size_t i = 0; i < form->size; i++)
+		if (strcmp(form->pairs[i].name, name) == 0)
+			return form->pairs[i].value;
+	return NULL;
 }
 
 const char *form_value(const struct form *form, const char *name)
@@ -119,6 +114,16 @@ size_t form_count(const struct form *form, const char *name)
 	for (size_t i = 0; i < form->size; i++)
 		count += strcmp(form->pairs[i].name, name) == 0;
 	return count;
+}
+
+const char **form_values(const struct form *form, const char *name)
+{
+	const char **values = g_new0(const char *, form->size + 1);
+	size_t count = 0;
+	for (size_t i = 0; i < form->size; i++)
+		if (strcmp(form->pairs[i].name, name) == 0 && *form->pairs[i].value)
+			values[count++] = form->pairs[i].value;
+	return values;
 }
 
 const char *form_repeated(const struct form *form, const char *const *allowed)

@@ -18,6 +18,26 @@ struct keyring {
 	size_t jwks_length;
 };
 
+static const char *const state_names[] = {
+	[KEY_STATE_REVOKED] = "revoked",
+	[KEY_STATE_NEXT] = "next",
+	[KEY_STATE_ACTIVE] = "active",
+	[KEY_STATE_RETIRED] = "retired",
+};
+
+const char *key_state_name(enum key_state state)
+{
+	return state_names[state];
+}
+
+enum key_state key_state_named(const char *name)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(state_names); i++)
+		if (g_strcmp0(state_names[i], name) == 0)
+			return (enum key_state)i;
+	return KEY_STATE_REVOKED;
+}
+
 static void entry_clear(void *data)
 {
 	struct entry *entry = data;

@@ -5,6 +5,10 @@
 
 enum key_state { KEY_STATE_REVOKED = 0, KEY_STATE_NEXT, KEY_STATE_ACTIVE, KEY_STATE_RETIRED };
 
+/* "next" "active" "retired" "revoked". An unknown word is the state that verifies nothing. */
+const char *key_state_name(enum key_state state);
+enum key_state key_state_named(const char *name);
+
 struct keyring;
 
 struct keyring *keyring_new(void);

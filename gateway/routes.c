@@ -18,6 +18,8 @@ enum permission { PUBLIC, BROWSER, CLIENT, BEARER, ANY_ORIGIN = 8 };
 
 /* A logout token may be as long as an ID token. */
 #define FORM_BODY 16384
+/* 256 KiB of XML in base64, whose +, / and = may be percent-encoded. */
+#define SAML_BODY (512 * 1024)
 
 static void not_built(struct call *call)
 {
@@ -53,6 +55,9 @@ static const struct route {
 	{ "/callback/{}", TENANT, METHOD_GET | METHOD_POST, BROWSER, CALL_PAGE, on_worker, upstream_callback_endpoint },
 	{ "/consent", TENANT, METHOD_GET | METHOD_POST, BROWSER, CALL_PAGE, on_worker, consent_endpoint },
 	{ "/oidc/{}/backchannel-logout", TENANT, METHOD_POST, PUBLIC, CALL_JSON, on_worker, upstream_notice_endpoint },
+	{ "/saml/{}/metadata", TENANT, METHOD_GET, PUBLIC, CALL_JSON, on_worker, saml_metadata_endpoint },
+	{ "/saml/{}/acs", TENANT, METHOD_POST, BROWSER, CALL_PAGE, on_worker, saml_acs_endpoint },
+	{ "/saml/{}/slo", TENANT, METHOD_GET | METHOD_POST, BROWSER, CALL_PAGE, on_worker, saml_slo_endpoint },
 	{ "/logout", TENANT, METHOD_GET | METHOD_POST, BROWSER, CALL_PAGE, on_worker, logout_endpoint },
 	{ "/logout/done", TENANT, METHOD_GET, PUBLIC, CALL_PAGE, NULL, logout_done_endpoint },
 	{ "/account", TENANT, METHOD_GET, BROWSER, CALL_PAGE, on_worker, account_endpoint },
@@ -66,9 +71,6 @@ static const struct route {
 	{ "/register", TENANT, METHOD_POST, PUBLIC, CALL_JSON, NULL, not_built },
 	{ "/device", TENANT, METHOD_GET | METHOD_POST, BROWSER, CALL_JSON, NULL, not_built },
 	{ "/reset", TENANT, METHOD_GET | METHOD_POST, BROWSER, CALL_JSON, NULL, not_built },
-	{ "/saml/{}/metadata", TENANT, METHOD_GET, PUBLIC, CALL_JSON, NULL, not_built },
-	{ "/saml/{}/acs", TENANT, METHOD_POST, BROWSER, CALL_JSON, NULL, not_built },
-	{ "/saml/{}/slo", TENANT, METHOD_GET | METHOD_POST, BROWSER, CALL_JSON, NULL, not_built },
 	{ "/oidc/{}/frontchannel-logout", TENANT, METHOD_GET, BROWSER, CALL_JSON, NULL, not_built },
 	{ "/forward-auth", TENANT, METHOD_GET, BROWSER, CALL_JSON, NULL, not_built },
 	{ "/scim/v2/{}", TENANT, METHOD_GET | METHOD_POST | METHOD_PUT | METHOD_PATCH | METHOD_DELETE, BEARER, CALL_JSON, NULL, not_built },
@@ -97,12 +99,17 @@ static void run(struct request *request, struct reply *reply, void *context)
 	route->handle(call);
 }
 
+static size_t body_max(const struct route *route)
+{
+	return route->handle == saml_acs_endpoint || route->handle == saml_slo_endpoint ? SAML_BODY : FORM_BODY;
+}
+
 static struct http_endpoint endpoints[G_N_ELEMENTS(routes)];
 
 static void fill_endpoints(void)
 {
 	for (size_t i = 0; i < G_N_ELEMENTS(routes); i++)
-		endpoints[i] = (struct http_endpoint){ .methods = routes[i].methods, .body_max = FORM_BODY,
+		endpoints[i] = (struct http_endpoint){ .methods = routes[i].methods, .body_max = body_max(&routes[i]),
 			.takes_form = routes[i].methods & METHOD_POST && routes[i].handle != not_built,
 			.cross_origin = routes[i].permission & ANY_ORIGIN, .route = (unsigned)i, .plan = ask_plan, .handle = run };
 }

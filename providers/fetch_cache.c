@@ -223,6 +223,15 @@ static enum fetch_result document_fetch(struct document_cache *cache, const stru
 	return FETCH_OK;
 }
 
+/* What the headers say and what the document says of itself, within the bounds. */
+static int64_t fresh_for(const struct document_cache *cache, const struct document_request *request, const struct fetch_reply *reply)
+{
+	int64_t own_ms = request->own_fresh_ms ? *request->own_fresh_ms : -1;
+	int64_t said_ms = own_ms < 0 ? reply->fresh_ms : reply->fresh_ms < 0 ? own_ms : MIN(own_ms, reply->fresh_ms);
+
+	return CLAMP(said_ms, cache->options.fresh_min_ms, cache->options.fresh_max_ms);
+}
+
 /* Fetches with the lock given up meanwhile, and tells whoever waits. `hurried`: the caller left so little time that a failure says nothing. */
 static void entry_fly(struct document_cache *cache, struct entry *entry, const struct document_request *request)
 {
@@ -240,9 +249,8 @@ static void entry_fly(struct document_cache *cache, struct entry *entry, const s
 	entry->failure = result;
 	g_strlcpy(entry->trouble, reply.trouble, sizeof entry->trouble);
 	if (result == FETCH_OK) {
-		int64_t fresh_ms = CLAMP(reply.fresh_ms, cache->options.fresh_min_ms, cache->options.fresh_max_ms);
 		entry_keep(cache, entry, document);
-		entry->fresh_until_ms = now_ms + fresh_ms;
+		entry->fresh_until_ms = now_ms + fresh_for(cache, request, &reply);
 		entry->stale_until_ms = entry->fresh_until_ms + cache->options.stale_max_ms;
 		entry->pause_until_ms = 0;
 		cache_trim(cache, entry);

@@ -45,6 +45,8 @@ struct document_request {
 	/* Whether the body is what it should be; called by the asking thread without any lock, only where the status was 200. NULL: any 200 is good. *error says why not. */
 	bool (*is_good)(const char *body, size_t length, void *data, GError **error);
 	void *data;
+	/* How long the body itself says it may be kept, set by is_good, -1: it does not say. The shorter of this and the headers' counts. NULL: the headers' alone. */
+	const int64_t *own_fresh_ms;
 	int64_t deadline_ms;
 	struct checks *checks;      /* with it the document is always fetched: `provider test` */
 };

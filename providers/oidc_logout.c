@@ -39,7 +39,8 @@ static enum verdict notice_refuse(struct logout_notice *ret, enum reason reason)
 static void notice_fill(struct logout_notice *ret, const json_t *claims, int64_t now_ms)
 {
 	int64_t expires_s = 0;
-	ret->sid = g_strdup(json_string_at(claims, "sid"));
+	const char *sid = json_string_at(claims, "sid");
+	ret->sids = sid ? g_strdupv((char *[]){ (char *)(uintptr_t)sid, NULL }) : NULL;
 	ret->id = g_strdup(json_string_at(claims, "jti"));
 	/* exp came in with this type of token late: without one it is remembered as long as any provider's clock lets it pass. */
 	ret->expires_ms = json_integer_at(claims, "exp", &expires_s) ? expires_s * 1000 : now_ms + NOTICE_MEMORY_MS;
@@ -64,5 +65,5 @@ enum verdict oidc_logout_notice(void *state, const struct provider_complete *inp
 	notice_fill(ret, claims, input->now_ms);
 	/* A pairwise `sub` is what the vendor's table makes the subject of, where it can. */
 	ret->subject = oidc->vendor->subject ? oidc->vendor->subject(claims) : g_strdup(json_string_at(claims, "sub"));
-	return ret->sid || ret->subject ? VERDICT_OK : notice_refuse(ret, REASON_TOKEN_SUBJECT);
+	return ret->sids || ret->subject ? VERDICT_OK : notice_refuse(ret, REASON_TOKEN_SUBJECT);
 }

@@ -84,8 +84,9 @@ struct provider_place {
 	struct fetcher *fetcher;         /* providers/fetch.h */
 	struct document_cache *documents; /* providers/fetch_cache.h */
 	struct verifier *verifier;       /* providers/verifier/verifier.h */
-	/* The tenant's own keys for SAML, newest first, NULL-closed. NULL: requests go unsigned, and what is encrypted cannot be read. */
-	const struct certified_key *const *saml_signing, *const *saml_decryption;
+	/* The tenant's own keys for SAML, NULL-closed, the one that signs first. Those to sign with and to encrypt to are published; those to decrypt with are more
+	 * during a rollover. NULL: requests go unsigned, and what is encrypted cannot be read. */
+	const struct certified_key *const *saml_signing, *const *saml_encryption, *const *saml_decryption;
 };
 
 /* What our own client asked for is passed on where the upstream has words for it. Texts are NULL, max_age_s -1, where nothing was asked. */
@@ -103,6 +104,7 @@ struct provider_complete {
 	size_t sealed_length;
 	const char *callback_url; /* as `begin` had it */
 	const struct form *reply; /* the callback's query, the posted assertion or the password form */
+	const char *query;        /* the query as it came, where the answer came by GET: some signatures cover those very bytes. NULL */
 	const struct provider_loan *loan;
 	int64_t now_ms;           /* wall clock */
 	int64_t deadline_ms;      /* monotonic */
@@ -145,11 +147,33 @@ struct provider_logout {
 	int64_t now_ms, deadline_ms;
 };
 
+/* What a test of the provider asks (`provider test`). */
+struct provider_probe {
+	const struct form *input;     /* callback_url; where the command was given them: username, password, response (a recorded answer, as it stands in its file) */
+	int64_t now_ms;               /* wall clock */
+	int64_t deadline_ms;          /* monotonic */
+	struct checks *checks;
+	json_t **ret_claims;          /* as provider_complete has it, of a recorded answer */
+};
+
+/* What will run out at a provider, and what has changed there. Owned by whoever asked. */
+struct provider_outlook {
+	json_t *facts;                /* what is known of it: an object for people; NULL: nothing could be read */
+	json_t *expiries;             /* [{"what", "at_ms"}]: each of which somebody has to do something about before then */
+	json_t *changes;              /* [text]: what changed since they were last told, each told once */
+	char *trouble;                /* why the last look there failed, whether or not an older copy serves; NULL: it did not */
+};
+void provider_outlook_clear(struct provider_outlook *outlook);
+typedef struct provider_outlook provider_outlook_t;
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(provider_outlook_t, provider_outlook_clear)
+
 struct logout_notice {
-	char *subject, *sid;          /* at least one */
+	char *subject;                /* whose sessions; NULL where … */
+	char **sids;                  /* … it names them by the upstream's own names for them; NULL: all of that subject's */
 	char *id;                     /* used once, until … */
 	int64_t expires_ms;
 	enum reason reason;           /* why it was refused */
+	struct secret *keep;          /* what `logout_respond` needs; NULL: nothing is to be answered but a status */
 };
 void logout_notice_clear(struct logout_notice *notice);
 
@@ -166,13 +190,22 @@ struct provider_driver {
 	void (*refresh)(void *state, const char *subject, const struct secret *keep, int64_t now_ms, int64_t deadline_ms, struct provider_answer *answer);
 	/* The step that signs the person out upstream, back to `return_url` with `state` where the upstream can: VERDICT_MORE, or VERDICT_OK: there is nothing to do. */
 	void (*logout)(void *state, const struct provider_logout *input, struct provider_answer *answer);
-	/* A logout that the upstream told us of (OpenID Connect Back-Channel Logout 1.0): *ret says whom it is about. */
+	/* What came back after `logout`, whose answer's `keep` is the input's `sealed`. OK: the person is signed out there too. */
+	enum verdict (*logout_complete)(void *state, const struct provider_complete *input, enum reason *ret_reason);
+	/* A logout that the upstream told us of (OpenID Connect Back-Channel Logout 1.0, SAML profiles 4.4.3.1): *ret says whom it is about. */
 	enum verdict (*logout_notice)(void *state, const struct provider_complete *input, struct logout_notice *ret);
+	/* The step that tells the upstream how that went; `input->keep` is the notice's, `return_url` as the notice's callback_url. VERDICT_OK: there is no way. */
+	void (*logout_respond)(void *state, const struct provider_logout *input, bool ended, struct provider_answer *answer);
+	/* What the other side reads of us, in its standard's form (SAML metadata 2.0). `callback_url` as `begin` has it. Caller owns; *ret_type is a constant. */
+	char *(*describe)(void *state, const char *callback_url, const char **ret_type);
 	/* Replaces the password of whoever signs in with `username` and `password` by `new_password` (each once in the reply), then signs in with the new one: an
 	 * answer as complete's. The same duties, and two more: nothing is changed unless the old password was found right in this call, also where it has
 	 * expired, and neither password goes anywhere without TLS but to this machine. Only where the settings say password_change: true. */
 	void (*change_password)(void *state, const struct provider_complete *input, struct provider_answer *answer);
-	void (*probe)(void *state, const struct form *input, struct checks *checks, int64_t deadline_ms);
+	void (*probe)(void *state, const struct provider_probe *input);
+	/* Optional, now and then, of a provider whose papers run out: renews what is no longer fresh, and tells how long it all holds. Nobody waits for it. The gateway
+	 * says in the process log what comes of it, since a driver does not know whom it concerns. */
+	void (*watch)(void *state, int64_t now_ms, int64_t deadline_ms, struct provider_outlook *ret);
 };
 
 /* registry.c. To be called from main before threads start: libraries below that read the environment at their first use are started in order. A driver that

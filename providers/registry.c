@@ -10,7 +10,7 @@ const struct provider_driver *const provider_drivers[] = {
 	&provider_google,
 	&provider_azure,
 	&provider_linkedin,
-	/* provider_saml joins when the gateway keeps its keys and answers under /saml/: until then a declaration that names the type is told so. */
+	&provider_saml,
 	NULL,
 };
 

@@ -37,25 +37,18 @@ char *saml_random_id(void)
 
 /* --- begin --- */
 
-static void fields_set(struct step *step, const char *message, const char *state)
+void saml_step(const struct saml_sending *sending, struct step *step)
 {
-	g_autofree char *encoded = base64_encode(message, strlen(message));
-
-	step->fields = json_pack("{s:s, s:s}", "SAMLRequest", encoded, "RelayState", state);
-}
-
-void saml_step(const struct saml *saml, const json_t *endpoint, const char *message, const char *id, const char *state, struct step *step)
-{
-	const struct certified_key *key = saml->sign_requests && saml->signing ? saml->signing[0] : NULL;
-	const char *location = json_string_at(endpoint, "location");
-
-	if (strcmp(json_string_at(endpoint, "binding"), SAML_BINDING_REDIRECT) == 0) {
-		*step = (struct step){.kind = STEP_REDIRECT, .url = saml_redirect_url(location, "SAMLRequest", message, state, key), .posts_back = true};
+	if (strcmp(sending->binding, SAML_BINDING_REDIRECT) == 0) {
+		*step = (struct step){.kind = STEP_REDIRECT, .url = saml_redirect_url(sending->location, sending->parameter, sending->message, sending->state, sending->key),
+		                      .posts_back = true};
 		return;
 	}
-	g_autofree char *signed_message = key ? saml_sign(message, id, key) : NULL;
-	*step = (struct step){.kind = STEP_POST_FORM, .url = g_strdup(location), .posts_back = true};
-	fields_set(step, signed_message ? signed_message : message, state);
+	g_autofree char *signed_message = sending->key ? saml_sign(sending->message, sending->id, sending->key) : NULL;
+	const char *message = signed_message ? signed_message : sending->message;
+	g_autofree char *encoded = base64_encode(message, strlen(message));
+	*step = (struct step){.kind = STEP_POST_FORM, .url = g_strdup(sending->location), .posts_back = true,
+	                      .fields = json_pack("{s:s, s:s*}", sending->parameter, encoded, "RelayState", sending->state)};
 }
 
 static bool fresh_asked(const struct saml *saml, const struct provider_begin *input)
@@ -129,41 +122,67 @@ static void saml_begin(void *state, const struct provider_begin *input, struct p
 		.contexts = (const char *const *)contexts,
 	});
 	answer->verdict = VERDICT_MORE;
-	saml_step(saml, endpoint, message, id, input->state, &answer->step);
+	saml_step(&(struct saml_sending){.parameter = "SAMLRequest", .binding = json_string_at(endpoint, "binding"), .location = json_string_at(endpoint, "location"),
+	                                 .message = message, .id = id, .state = input->state, .key = can ? saml->signing[0] : NULL}, &answer->step);
 	answer->keep = keep_make(id, authenticated_after(saml, input));
 }
 
 /* --- complete --- */
 
-static size_t keys_export(const struct certified_key *const *keys, struct secret *out[2])
+size_t saml_keys_export(const struct saml *saml, struct secret *out[SAML_KEYS_MAX])
 {
+	const struct certified_key *const *keys = saml->decryption;
 	size_t count = 0;
 
-	for (; keys && keys[count] && count < 2; count++)
+	for (; keys && keys[count] && count < SAML_KEYS_MAX; count++)
 		out[count] = certified_key_export(keys[count]);
 	return count;
 }
 
+void saml_keys_wipe(struct secret *keys[SAML_KEYS_MAX])
+{
+	for (size_t i = 0; i < SAML_KEYS_MAX; i++)
+		secret_free(keys[i]);
+}
+
+/* Fills in what the settings and the provider's metadata say, and asks. */
+static enum verifier_result response_ask(const struct saml *saml, const json_t *idp, struct saml_response_question question, int64_t deadline_ms, json_t **ret_said)
+{
+	g_autofree char *entity_id = saml_entity_id(saml, question.acs_url);
+	g_autofree const char **certificates = saml_certificates(idp);
+	struct secret *keys[SAML_KEYS_MAX] = {NULL};
+
+	question.trust = (struct saml_trust){.provider = saml->owner, .idp_entity_id = json_string_at(idp, "entity_id"), .certificates = certificates, .entity_id = entity_id,
+	                                     .now_ms = question.trust.now_ms, .skew_ms = saml->clock_skew_ms};
+	question.contexts = (const char *const *)saml->contexts;
+	question.subject_attribute = saml->subject_attribute;
+	question.name_id_format = saml->name_id_format;
+	question.allow_mutable_names = saml->has_domains;
+	question.allow_cbc = saml->allow_cbc;
+	question.decryption_keys = keys;
+	question.decryption_key_count = saml_keys_export(saml, keys);
+	enum verifier_result result = saml_response_ask(saml->verifier, &question, deadline_ms, ret_said);
+	saml_keys_wipe(keys);
+	return result;
+}
+
 static enum verifier_result ask(const struct saml *saml, const struct provider_complete *input, const json_t *idp, const json_t *kept, const char *bytes, size_t length, json_t **ret_said)
 {
-	g_autofree char *entity_id = saml_entity_id(saml, input->callback_url);
-	g_autofree const char **certificates = saml_certificates(idp);
-	struct secret *keys[2] = {NULL, NULL};
 	int64_t after_ms = 0;
 
 	json_integer_at(kept, "after", &after_ms);
-	const struct saml_response_question question = {
-		.trust = {.provider = saml->owner, .idp_entity_id = json_string_at(idp, "entity_id"), .certificates = certificates, .entity_id = entity_id, .now_ms = input->now_ms,
-		          .skew_ms = saml->clock_skew_ms},
-		.bytes = bytes, .length = length, .acs_url = input->callback_url, .request_id = json_string_at(kept, "id"), .authenticated_after_ms = after_ms,
-		.contexts = (const char *const *)saml->contexts, .subject_attribute = saml->subject_attribute, .name_id_format = saml->name_id_format,
-		.allow_mutable_names = saml->has_domains, .allow_cbc = saml->allow_cbc,
-		.decryption_keys = keys, .decryption_key_count = keys_export(saml->decryption, keys),
-	};
-	enum verifier_result result = saml_response_ask(saml->verifier, &question, input->deadline_ms, ret_said);
-	secret_free(keys[0]);
-	secret_free(keys[1]);
-	return result;
+	const struct saml_response_question question = {.trust.now_ms = input->now_ms, .bytes = bytes, .length = length, .acs_url = input->callback_url,
+	                                                .request_id = json_string_at(kept, "id"), .authenticated_after_ms = after_ms};
+	return response_ask(saml, idp, question, input->deadline_ms, ret_said);
+}
+
+enum verifier_result saml_response_look(const struct saml *saml, const json_t *idp, const char *acs_url, const char *bytes, size_t length, int64_t now_ms, int64_t deadline_ms,
+                                        json_t **ret_said)
+{
+	const struct saml_response_question question = {.trust.now_ms = now_ms, .bytes = bytes, .length = length, .recorded = true, .acs_url = acs_url,
+	                                                .authenticated_after_ms = saml->force_authn ? now_ms : 0};
+
+	return response_ask(saml, idp, question, deadline_ms, ret_said);
 }
 
 static char *message_of(const struct provider_complete *input, size_t *ret_length)
@@ -180,6 +199,8 @@ static void judge(const struct saml *saml, const struct provider_complete *input
 	const char *result = json_string_at(said, "result");
 
 	saml_checks_take(input->checks, said);
+	if (input->ret_claims && json_string_at(said, "subject"))
+		*input->ret_claims = saml_claims_told(said);
 	if (strcmp(result, "ok") == 0)
 		saml_conclude(saml, said, input->now_ms, answer);
 	else
@@ -211,13 +232,42 @@ static void saml_complete(void *state, const struct provider_complete *input, st
 		saml_refuse(answer, VERDICT_UNAVAILABLE, result == VERIFIER_UNAVAILABLE ? REASON_BUSY : REASON_VERIFIER_FAILED);
 }
 
+/* --- what we are there --- */
+
+static const char **certificates_of(const struct certified_key *const *keys)
+{
+	GPtrArray *list = g_ptr_array_new();
+
+	for (; keys && *keys; keys++)
+		g_ptr_array_add(list, (void *)(uintptr_t)certified_key_certificate(*keys));
+	g_ptr_array_add(list, NULL);
+	return (const char **)(void *)g_ptr_array_free(list, FALSE);
+}
+
+static char *saml_describe(void *state, const char *callback_url, const char **ret_type)
+{
+	const struct saml *saml = state;
+	g_autofree char *entity_id = saml_entity_id(saml, callback_url), *slo_url = saml_address(callback_url, "slo");
+	g_autofree const char **signing = certificates_of(saml->signing), **encryption = certificates_of(saml->encryption);
+
+	*ret_type = "application/samlmetadata+xml";
+	return saml_sp_metadata(&(struct saml_sp_metadata){.entity_id = entity_id, .acs_url = callback_url, .slo_url = slo_url, .name_id_format = saml->name_id_format,
+	                                                   .signs_requests = saml->sign_requests && saml->signing, .signing = signing, .encryption = encryption});
+}
+
 const struct provider_driver provider_saml = {
 	.name = "saml",
-	.capabilities = CAPABILITY_REDIRECTS | CAPABILITY_POSTS | CAPABILITY_LOGS_OUT | CAPABILITY_MAY_BLOCK,
+	.capabilities = CAPABILITY_REDIRECTS | CAPABILITY_POSTS | CAPABILITY_LOGS_OUT | CAPABILITY_PROBES | CAPABILITY_MAY_BLOCK,
 	.keys = saml_keys,
 	.open = saml_open,
 	.close = saml_close,
 	.begin = saml_begin,
 	.complete = saml_complete,
 	.logout = saml_logout,
+	.logout_complete = saml_logout_complete,
+	.logout_notice = saml_logout_notice,
+	.logout_respond = saml_logout_respond,
+	.describe = saml_describe,
+	.probe = saml_probe,
+	.watch = saml_watch,
 };

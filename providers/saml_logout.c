@@ -1,5 +1,8 @@
-/* Signing out at the provider (SAML profiles 4.4), by the browser. What its LogoutRequest must name was sealed with our session. */
+/* Signing out at the provider (SAML profiles 4.4), by the browser where the provider takes it so, and what came of it. What the LogoutRequest must name was sealed
+ * with our session. */
 #include "providers/saml_internal.h"
+
+#include "base/url.h"
 
 #include <string.h>
 
@@ -32,12 +35,40 @@ static char *request_of(const struct saml *saml, const json_t *kept, const json_
 	});
 }
 
+/* An identity provider that takes logouts behind the browser only (SAML bindings 3.2). What it answers is judged like any other answer. */
+static enum verdict logout_by_soap(struct saml *saml, const json_t *endpoint, const char *message, const char *id, const struct provider_logout *input)
+{
+	const char *location = json_string_at(endpoint, "location");
+	g_autoptr(url_t) url = url_parse(location, NULL);
+	g_autofree char *signed_message = saml_sign(message, id, saml->signing[0]), *envelope = saml_soap(signed_message);
+	static const char *const headers[] = {"Content-Type: text/xml; charset=utf-8", "SOAPAction: \"http://www.oasis-open.org/committees/security\"", NULL};
+	/* In metadata that the operator gave himself the address is one that he declared. */
+	const struct fetch_request request = {.method = "POST", .url = location, .declared_host = saml->declared_host ? saml->declared_host : url ? url->host : NULL, .headers = headers,
+	                                      .accept = "text/xml", .body = envelope, .length = strlen(envelope), .max_bytes = SAML_MESSAGE_MAX, .deadline_ms = input->deadline_ms};
+	g_auto(fetch_reply_t) reply = {0};
+	enum reason reason;
+
+	if (!saml->fetcher || fetch(saml->fetcher, &request, &reply) != FETCH_OK || reply.status != 200)
+		return VERDICT_UNAVAILABLE;
+	const struct saml_brought brought = {.binding = SAML_BINDING_SOAP, .parameter = "SAMLResponse", .bytes = reply.body, .length = reply.length};
+	const struct provider_complete answered = {.callback_url = input->return_url, .now_ms = input->now_ms, .deadline_ms = input->deadline_ms};
+	g_autoptr(json_t) said = saml_logout_read(saml, &answered, &brought, id, &reason);
+	return said && json_is_true(json_object_get(said, "success")) ? VERDICT_OK : VERDICT_REFUSED;
+}
+
+static const json_t *endpoint_for(const struct saml *saml, const json_t *idp)
+{
+	const json_t *endpoint = saml_endpoint(idp, "slo", saml->binding);
+
+	return endpoint ? endpoint : saml_endpoint_by(idp, "slo", SAML_BINDING_SOAP);
+}
+
 void saml_logout(void *state, const struct provider_logout *input, struct provider_answer *answer)
 {
 	struct saml *saml = state;
 	g_autoptr(json_t) kept = input->keep ? json_parse((const char *)secret_bytes(input->keep), secret_length(input->keep), KEEP_BYTES_MAX, NULL) : NULL;
 	g_autoptr(json_t) idp = kept ? saml_idp(saml, input->now_ms, input->deadline_ms, NULL, answer) : NULL;
-	const json_t *endpoint = idp ? saml_endpoint(idp, "slo", saml->binding) : NULL;
+	const json_t *endpoint = idp ? endpoint_for(saml, idp) : NULL;
 
 	/* An unsigned LogoutRequest is refused by every provider that is any good: there is nothing to try. */
 	if (!endpoint || !saml->signing || !json_string_at(json_object_get(kept, "name_id"), "value")) {
@@ -45,7 +76,28 @@ void saml_logout(void *state, const struct provider_logout *input, struct provid
 		return;
 	}
 	g_autofree char *id = saml_random_id(), *message = request_of(saml, kept, endpoint, id, input);
+	const char *binding = json_string_at(endpoint, "binding");
+	if (strcmp(binding, SAML_BINDING_SOAP) == 0) {
+		answer->verdict = logout_by_soap(saml, endpoint, message, id, input);
+		return;
+	}
 	answer->verdict = VERDICT_MORE;
-	saml_step(saml, endpoint, message, id, input->state, &answer->step);
+	saml_step(&(struct saml_sending){.parameter = "SAMLRequest", .binding = binding, .location = json_string_at(endpoint, "location"), .message = message, .id = id,
+	                                 .state = input->state, .key = saml->signing[0]}, &answer->step);
 	answer->keep = secret_new(id, strlen(id));
+}
+
+enum verdict saml_logout_complete(void *state, const struct provider_complete *input, enum reason *ret_reason)
+{
+	struct saml *saml = state;
+	g_autofree char *id = g_strndup(input->sealed, input->sealed_length);
+	g_auto(saml_brought_t) brought = {0};
+
+	*ret_reason = REASON_PROVIDER_VIOLATION;
+	g_autoptr(json_t) said = saml_bring(input, "SAMLResponse", &brought) ? saml_logout_read(saml, input, &brought, id, ret_reason) : NULL;
+	if (!said)
+		return VERDICT_VIOLATION;
+	bool success = json_is_true(json_object_get(said, "success"));
+	*ret_reason = success ? REASON_OK : REASON_PROVIDER_REFUSED;
+	return check(input->checks, "status", json_string_at(said, "status"), "success", success) ? VERDICT_OK : VERDICT_REFUSED;
 }

@@ -184,7 +184,6 @@ char *saml_sp_metadata(const struct saml_sp_metadata *metadata)
 	append_keys(out, "encryption", metadata->encryption);
 	append_endpoint(out, "SingleLogoutService", BINDINGS "HTTP-Redirect", metadata->slo_url, false);
 	append_endpoint(out, "SingleLogoutService", BINDINGS "HTTP-POST", metadata->slo_url, false);
-	append_endpoint(out, "SingleLogoutService", BINDINGS "SOAP", metadata->slo_url, false);
 	if (metadata->name_id_format)
 		element(out, "md:NameIDFormat", "", metadata->name_id_format);
 	append_endpoint(out, "AssertionConsumerService", BINDINGS "HTTP-POST", metadata->acs_url, true);

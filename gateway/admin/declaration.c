@@ -89,6 +89,9 @@ static void client_grants_check(struct declaration *declaration, const struct de
 		declaration_mistake(declaration, w, "grant_types", client->where, "client_credentials, expected a client that authenticates: this one has none");
 	if (is_public && !json_is_true(json_object_get(client->settings, "require_pkce")))
 		declaration_mistake(declaration, w, "require_pkce", client->where, "false, expected true: only confidential clients may go without PKCE");
+	if (is_public && !json_is_true(json_object_get(client->settings, "refresh_token_rotation")))
+		declaration_mistake(declaration, w, "refresh_token_rotation", client->where,
+		                    "false, expected true: whoever steals a public client's refresh token needs nothing else (RFC 9700 section 2.2.2)");
 	if ((is_public || signs) && client->secret_given)
 		declaration_mistake(declaration, w, json_object_get(w, "client_secret") ? "client_secret" : "client_secret_hash", client->where,
 		                    "given, expected none: token_endpoint_auth_method is %s", method);

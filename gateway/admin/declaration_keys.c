@@ -432,7 +432,7 @@ const struct key_rule client_keys[] = {
 	{ .name = "backchannel_logout_uri", .type = KEY_URL, .check = logout_uri_check, .description = "Where a logout token is posted when a session ends." },
 	{ .name = "backchannel_logout_session_required", .type = KEY_BOOLEAN, .standard = "false", .description = "Whether it needs sid in it; it is always there." },
 	{ .name = "frontchannel_logout_uri", .type = KEY_NOT_YET, .description = "Told when a session ends." },
-	{ .name = "initiate_login_uri", .type = KEY_NOT_YET, .description = "Where a login is started." },
+	{ .name = "initiate_login_uri", .type = KEY_URL, .check = logout_uri_check, .description = "Where a sign-in at the application is started from outside, such as by a portal's tile." },
 	{ .name = "require_pushed_authorization_requests", .type = KEY_NOT_YET, .standard = "false", .description = "Only pushed requests." },
 	{ .name = "dpop_bound_access_tokens", .type = KEY_NOT_YET, .standard = "false", .description = "Bound tokens." },
 	{ .name = "tls_client_certificate_bound_access_tokens", .type = KEY_NOT_YET, .standard = "false", .description = "Bound tokens." },

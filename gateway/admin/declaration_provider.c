@@ -17,8 +17,7 @@ static void type_refuse(struct declaration *declaration, const struct declared_p
 	if (!type)
 		declaration_mistake(declaration, provider->written, "type", provider->where, "missing, expected one of %s", types);
 	else
-		declaration_mistake(declaration, provider->written, "type", provider->where, "%s, expected one of %s%s", type, types,
-		                    provider_type_is_later(type) ? ": this type is not built yet" : "");
+		declaration_mistake(declaration, provider->written, "type", provider->where, "%s, expected one of %s", type, types);
 }
 
 void provider_read(struct declaration *declaration, struct declared_tenant *tenant, const json_t *written, size_t index)

@@ -4,7 +4,7 @@
  *   rotate   active → retired, next → active, a new next; what is retired still verifies, and is published, until the purge takes it
  *   revoke   any but revoked → revoked: nothing it signed is believed any more; what it was for is taken over by the next key, or by a new one
  */
-#include "gateway/admin/verbs.h"
+#include "gateway/admin/key_saml.h"
 
 #include "gateway/admin/plan.h"
 
@@ -12,24 +12,9 @@
 
 #define JWKS_CACHED_MS (300 * 1000LL) /* what gateway/oauth/discovery.c tells caches */
 
-static const char *state_word(enum key_state state)
-{
-	switch (state) {
-	case KEY_STATE_REVOKED:
-		return "revoked";
-	case KEY_STATE_NEXT:
-		return "next";
-	case KEY_STATE_ACTIVE:
-		return "active";
-	case KEY_STATE_RETIRED:
-		return "retired";
-	}
-	return "?";
-}
-
 static bool key_line(const struct signing_key *key, void *data)
 {
-	json_t *object = json_pack("{s:s, s:s, s:s}", "kid", key->kid, "alg", jose_algorithm_name(key->algorithm), "state", state_word(key->state));
+	json_t *object = json_pack("{s:s, s:s, s:s, s:s}", "kid", key->kid, "use", "sig", "alg", jose_algorithm_name(key->algorithm), "state", key_state_name(key->state));
 	json_time_set(object, "created", key->created_ms);
 	json_time_set(object, "activated", key->activated_ms);
 	json_time_set(object, "retired", key->retired_ms);
@@ -39,11 +24,11 @@ static bool key_line(const struct signing_key *key, void *data)
 
 static bool list_run(struct command *command, GError **error)
 {
-	static const char *const columns[] = { "kid", "alg", "state", "created", "activated", "retired", NULL };
+	static const char *const columns[] = { "kid", "use", "alg", "state", "created", "activated", "retired", NULL };
 	g_autoptr(json_t) list = json_array();
 	g_autoptr(tenant_t) tenant = command_tenant(command, error);
 	struct unit *unit = tenant ? command_reader(command, error) : NULL;
-	if (!unit || !key_list(unit, tenant->id, key_line, list, error) || !command_note_read(command, tenant, "key list", error))
+	if (!unit || !key_list(unit, tenant->id, key_line, list, error) || !saml_keys_note(unit, tenant, list, error) || !command_note_read(command, tenant, "key list", error))
 		return false;
 	print_list(command, list, columns);
 	return true;
@@ -179,6 +164,11 @@ static void young_warn(const struct command *command, const struct rotation *rot
 static bool rotate_run(struct command *command, GError **error)
 {
 	g_auto(rotation_t) rotation = { 0 };
+	const char *use = command_option(command, "use");
+	if (use && (command_option(command, "alg") || (strcmp(use, "saml") != 0 && strcmp(use, "sig") != 0)))
+		return command_misused(command, error, "--use takes sig or saml, and --alg is of sig's");
+	if (use && strcmp(use, "saml") == 0)
+		return saml_keys_rotate(command, error);
 	if (!rotation_prepare(command, &rotation, error))
 		return false;
 	g_autoptr(json_t) turned = json_array();
@@ -261,7 +251,7 @@ static json_t *revocation_report(const struct rotation *rotation, const struct r
 	const struct standing *standing = &rotation->standing[revoking->algorithm];
 	const struct signing_key *fresh = rotation->fresh[revoking->algorithm];
 	const char *active = revoking->state != KEY_STATE_ACTIVE ? standing->active : standing->next ? standing->next : fresh[1].kid;
-	return json_pack("{s:s, s:s, s:s, s:s?, s:s?}", "kid", revoking->kid, "alg", jose_algorithm_name(revoking->algorithm), "was", state_word(revoking->state),
+	return json_pack("{s:s, s:s, s:s, s:s?, s:s?}", "kid", revoking->kid, "alg", jose_algorithm_name(revoking->algorithm), "was", key_state_name(revoking->state),
 	                 "active", active, "next", fresh[0].kid ? fresh[0].kid : standing->next);
 }
 
@@ -270,6 +260,9 @@ static bool revoke_run(struct command *command, GError **error)
 {
 	g_auto(rotation_t) rotation = { 0 };
 	struct revoking revoking = { .kid = command_word(command, 0) };
+	enum found of_saml = saml_key_revoke(command, revoking.kid, error);
+	if (of_saml != MISSING)
+		return of_saml == FOUND;
 	if (!revocation_prepare(command, &rotation, &revoking, error))
 		return false;
 	g_autoptr(json_t) report = revocation_report(&rotation, &revoking);
@@ -284,7 +277,8 @@ static bool revoke_run(struct command *command, GError **error)
 
 const struct verb key_verbs[] = {
 	{ .object = "key", .name = "list", .run = list_run, .summary = "the signing keys of a tenant" },
-	{ .object = "key", .name = "rotate", .options = "alg=", .run = rotate_run, .summary = "next becomes active, active becomes retired, a new next is made" },
+	{ .object = "key", .name = "rotate", .options = "alg= use=", .run = rotate_run,
+	  .summary = "next becomes active, active becomes retired, a new next is made; with --use saml in two steps, for the providers to be told between them" },
 	{ .object = "key", .name = "revoke", .words = "KID", .words_min = 1, .words_max = 1, .run = revoke_run,
 	  .summary = "emergency: nothing this key signed is believed from now on, and another one signs" },
 	{ 0 },

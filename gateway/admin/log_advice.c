@@ -4,9 +4,9 @@
 #include <glib.h>
 
 static const char broken_form[] = "The provider sent what it may not send: show its maker the failed check above. If it never happened before, somebody may have forged it.";
-static const char other_client[] = "Compare the provider's client_id here with the one registered there.";
-static const char start_again[] = "The person starts again from the application; if it happens to everybody, the provider does not return the nonce or keeps old tokens.";
-static const char asked_for_more[] = "The application asked for a fresh or a stronger sign-in than this provider gives; see whether it supports max_age and acr_values.";
+static const char other_client[] = "OpenID: compare the provider's client_id here with the one registered there. SAML: there, set the audience (SP entity ID) to the expected one; or here, entity_id.";
+static const char start_again[] = "The person starts again from the application. If it happens to everybody: there, the nonce is not returned, old answers are kept, or the clock is wrong.";
+static const char asked_for_more[] = "The application, or here force_authn or authn_context, asked for a fresher or stronger sign-in than is given: there, set it up; or here, ask for less.";
 static const char *const advice[] = {
 	[REASON_UNDECIDED] = "This should not happen: report it, with the reference.",
 	[REASON_WRONG_PASSWORD] = "The person tries again; `passerelle user passwd NAME` sets a new password.",
@@ -27,10 +27,12 @@ static const char *const advice[] = {
 	[REASON_PROVIDER_UNKNOWN] = "Check the provider's name and whether it is enabled in the declaration.",
 	[REASON_PROVIDER_UNAVAILABLE] = "Check that the provider is up and can be reached from this machine.",
 	[REASON_PROVIDER_UNASKED] = "Give the provider a service account (`bind_dn`), and refreshes can ask it.",
-	[REASON_PROVIDER_REFUSED] = "The provider's own log says why.",
+	[REASON_PROVIDER_REFUSED] = "There: the provider's own log says why, at the time of this record; a failed status above says what it told us.",
 	[REASON_PROVIDER_CODE] = "If it is always so, compare the redirect URI registered there with `provider test`; once in a while it is a page that was reloaded.",
 	[REASON_PROVIDER_CLIENT] = "Run `passerelle provider test`: it shows whether the provider knows us, and what to set on which side.",
-	[REASON_STATE_INVALID] = "An old page or the Back button does this; many from one address are somebody trying.",
+	[REASON_STATE_INVALID] = "An old page or the Back button does this; many from one address are somebody trying. SAML: there, answer with the InResponseTo of the request.",
+	[REASON_ANSWER_REPLAYED] = "A page that was loaded again does this; if it was not the person, somebody had a copy of the provider's answer.",
+	[REASON_UNSOLICITED] = "Let people begin at the application, or set idp_initiated: restart for this provider, so that portals' tiles work.",
 	[REASON_ISS_PARAMETER] = "The provider is misconfigured, or somebody mixed another one's answer in: compare the failed check with `passerelle provider test`.",
 	[REASON_USERINFO_SUBJECT] = "The provider is misconfigured, or somebody mixed another one's answer in: compare the failed check with `passerelle provider test`.",
 	[REASON_HOSTED_DOMAIN] = "Add the domain to the provider's hosted_domains, if its people may come in.",
@@ -87,10 +89,10 @@ static const char *const advice[] = {
 	[REASON_TOKEN_EVENT] = broken_form,
 	[REASON_TOKEN_REPLAYED] = "The provider sent it twice after an answer that got lost, or somebody caught it: it ended nothing.",
 	[REASON_TOKEN_TIMES] = broken_form,
-	[REASON_TOKEN_ALGORITHM] = "Let the provider sign this client's tokens with RS256, PS256, ES256 or EdDSA and a key of at least 2,048 bits.",
+	[REASON_TOKEN_ALGORITHM] = "There: sign this client's tokens with RS256, PS256, ES256 or EdDSA, SAML messages with RSA-SHA256, and a key of at least 2,048 bits; encrypt with AES-GCM.",
 	[REASON_TOKEN_KEY_UNKNOWN] = "`passerelle provider test NAME` shows the provider's keys. Right after it changed them, a minute's wait is enough.",
-	[REASON_TOKEN_SIGNATURE] = "Forged, or the provider publishes other keys than it signs with: `passerelle provider test NAME`.",
-	[REASON_TOKEN_ISSUER] = "Compare the issuer seen with the provider's declared one; if the provider has moved, declare the new one.",
+	[REASON_TOKEN_SIGNATURE] = "Forged, or there the provider publishes other keys than it signs with: `passerelle provider test NAME`. SAML with metadata_file: here, load the new metadata.",
+	[REASON_TOKEN_ISSUER] = "Here: compare the issuer seen with the provider's declared one (SAML: its metadata's entityID); if the provider has moved, declare the new one.",
 	[REASON_TOKEN_TENANT] = "Add the directory's id to allowed_directories, if these people may sign in.",
 	[REASON_TOKEN_AUDIENCE] = other_client,
 	[REASON_TOKEN_AZP] = other_client,
@@ -100,7 +102,14 @@ static const char *const advice[] = {
 	[REASON_TOKEN_AT_HASH] = "The answer of the token endpoint was put together from two: something between here and the provider changes answers, or the provider is broken.",
 	[REASON_TOKEN_AUTH_TIME] = asked_for_more,
 	[REASON_TOKEN_ACR] = asked_for_more,
-	[REASON_TOKEN_SUBJECT] = "The provider answered for another person than the one signing in. If it happens again, ask its administrator.",
+	[REASON_TOKEN_SUBJECT] = "The provider named nobody, or somebody else than expected. SAML: there, send the NameID or attribute that `subject` names; or here, name another.",
+	[REASON_METADATA_INVALID] = "`passerelle provider test NAME` shows each step. Here: correct metadata_url or load the file again; there: publish the metadata of one identity provider.",
+	[REASON_METADATA_EXPIRED] = "There: publish current metadata. Here, with metadata_file: load it again; `passerelle provider test NAME` shows until when it holds.",
+	[REASON_METADATA_ENTITY] = "There: ask whether the provider has moved. If it has, declare it here anew under another name, for its people are others; the copy from before goes on serving.",
+	[REASON_SAML_ADDRESS] = "There: set the ACS (reply, recipient, destination) address to the expected one above, letter by letter.",
+	[REASON_SAML_UNSIGNED] = "There: sign assertions (Okta: Assertion Signature Signed; Keycloak: Sign assertions; Google: Signed response; AD FS: -SamlResponseSignature MessageAndAssertion).",
+	[REASON_SAML_DECRYPTION] = "There: load our metadata again, the provider may encrypt for an older certificate; or switch encryption off, assertions travel under TLS.",
+	[REASON_SAML_XML] = "There: what is no plain SAML cannot be mended here; if it is the provider's own message, show its maker the failed check. Else somebody has forged it.",
 	[REASON_VERIFIER_FAILED] = "The process log says how it ended (verifier.*). One such record is somebody's attempt; many with one provider want a report to its maker and to us.",
 };
 

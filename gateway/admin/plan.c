@@ -22,6 +22,7 @@ static void difference_free(void *data)
 	provider_record_clear(&difference->provider);
 	account_clear(&difference->account);
 	signing_key_clear(&difference->key);
+	saml_key_clear(&difference->saml_key);
 	g_free(difference->stored);
 	json_decref(difference->links);
 	wipe(difference->secret, sizeof(difference->secret));
@@ -442,7 +443,7 @@ static void tenant_settings_plan(struct planning *planning, struct tenant *store
 static bool members_plan(struct planning *planning)
 {
 	const struct declared_tenant *declared = planning->declared;
-	if (!keys_plan(planning))
+	if (!keys_plan(planning) || !saml_keys_plan(planning))
 		return false;
 	for (guint i = 0; i < declared->resources->len; i++)
 		if (!resource_plan(planning, g_ptr_array_index(declared->resources, i)))

@@ -9,7 +9,7 @@
 #include "gateway/admin/declaration.h"
 
 enum sign { SIGN_ADD, SIGN_CHANGE, SIGN_REMOVE };
-enum object { OBJECT_TENANT, OBJECT_KEY, OBJECT_RESOURCE, OBJECT_PROVIDER, OBJECT_USER, OBJECT_CLIENT };
+enum object { OBJECT_TENANT, OBJECT_KEY, OBJECT_SAML_KEY, OBJECT_RESOURCE, OBJECT_PROVIDER, OBJECT_USER, OBJECT_CLIENT };
 
 struct difference {
 	enum sign sign;
@@ -29,6 +29,7 @@ struct difference {
 	struct account account;
 	bool was_disabled;
 	struct signing_key key;
+	struct saml_key saml_key;
 	const struct secret *password;  /* to be hashed; the declaration's */
 	char *stored;                   /* the hash to keep */
 	json_t *links;                  /* to be added */

@@ -5,6 +5,7 @@
 #include "crypto/compare.h"
 #include "gateway/admin/provider_settings.h"
 #include "gateway/audit/audit.h"
+#include "gateway/call/saml_keys.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -34,12 +35,14 @@ static void client_secret_make(struct difference *difference)
 	client->secret_count = 1;
 }
 
-static bool difference_prepare(struct difference *difference, struct password_hasher *hasher, GError **error)
+static bool difference_prepare(struct difference *difference, const struct tenant *tenant, struct password_hasher *hasher, GError **error)
 {
 	if (difference->needs_secret)
 		client_secret_make(difference);
 	if (difference->object == OBJECT_KEY)
 		signing_key_make(difference->key.algorithm, difference->key.state, difference->key.created_ms, &difference->key);
+	if (difference->object == OBJECT_SAML_KEY)
+		saml_key_make(tenant, difference->saml_key.purpose, difference->saml_key.state, difference->saml_key.created_ms, &difference->saml_key);
 	if (!difference->password)
 		return true;
 	difference->stored = password_hash(hasher, difference->password, clock_monotonic_ms() + HASH_WAIT_MS, error);
@@ -52,7 +55,7 @@ bool plan_prepare(struct plan *plan, struct password_hasher *hasher, GError **er
 	for (guint t = 0; t < plan->tenants->len; t++) {
 		const struct planned_tenant *planned = g_ptr_array_index(plan->tenants, t);
 		for (guint i = 0; i < planned->differences->len; i++) {
-			if (!difference_prepare(g_ptr_array_index(planned->differences, i), hasher, error))
+			if (!difference_prepare(g_ptr_array_index(planned->differences, i), planned->tenant, hasher, error))
 				return false;
 			if (terminal && planned->differences->len > 20)
 				fprintf(stderr, "\r%s: %u of %u prepared", planned->tenant->name, i + 1, planned->differences->len);
@@ -83,7 +86,8 @@ static bool record(struct writing *writing, const struct difference *difference,
 	g_autoptr(json_t) detail = json_object();
 	if (change)
 		json_object_set_new(detail, "change", json_string(change));
-	if (difference->object == OBJECT_RESOURCE || difference->object == OBJECT_PROVIDER || difference->object == OBJECT_KEY)
+	if (difference->object == OBJECT_RESOURCE || difference->object == OBJECT_PROVIDER || difference->object == OBJECT_KEY ||
+	    difference->object == OBJECT_SAML_KEY)
 		json_object_set_new(detail, "name", json_string(difference->name));
 	if (json_array_size(difference->keys))
 		json_object_set(detail, "keys", difference->keys);
@@ -120,6 +124,12 @@ static bool key_write(struct writing *writing, const struct difference *differen
 	if (!key_insert(writing->unit, writing->tenant->tenant->id, &difference->key, writing->error))
 		return false;
 	return difference->key.state != KEY_STATE_ACTIVE || record(writing, difference, EVENT_KEY_ROTATE, "made");
+}
+
+static bool saml_key_write(struct writing *writing, const struct difference *difference)
+{
+	return saml_key_insert(writing->unit, writing->tenant->tenant->id, &difference->saml_key, writing->error) &&
+	       record(writing, difference, EVENT_KEY_ROTATE, "made");
 }
 
 static const char *sign_word(enum sign sign)
@@ -259,6 +269,8 @@ static bool difference_write(struct writing *writing, const struct difference *d
 		return tenant_write(writing, difference);
 	case OBJECT_KEY:
 		return key_write(writing, difference);
+	case OBJECT_SAML_KEY:
+		return saml_key_write(writing, difference);
 	case OBJECT_RESOURCE:
 		return resource_write(writing, difference);
 	case OBJECT_PROVIDER:
@@ -307,6 +319,7 @@ static const char *object_word(enum object object)
 	case OBJECT_TENANT:
 		return "tenant";
 	case OBJECT_KEY:
+	case OBJECT_SAML_KEY:
 		return "key";
 	case OBJECT_RESOURCE:
 		return "resource";
@@ -369,7 +382,7 @@ void plan_print(const struct plan *plan, bool json)
 		for (guint i = 0; i < planned->differences->len; i++) {
 			const struct difference *difference = g_ptr_array_index(planned->differences, i);
 			/* Keys are made for what was declared; nobody declared them. */
-			if (difference->object == OBJECT_KEY)
+			if (difference->object == OBJECT_KEY || difference->object == OBJECT_SAML_KEY)
 				continue;
 			if (json)
 				json_array_append_new(list, difference_json(planned, difference));

@@ -21,5 +21,7 @@ void difference_keep(struct planning *planning, struct difference *difference);
 json_t *settings_marked(const struct planning *planning, const json_t *declared, const json_t *stored);
 /* plan_provider.c. */
 bool provider_plan(struct planning *planning, const struct declared_provider *declared);
+/* The tenant's keys for SAML, with its first provider that needs them. */
+bool saml_keys_plan(struct planning *planning);
 /* Adds the removal of what apply once made and the declaration no longer names. */
 bool prune_plan(struct planning *planning);

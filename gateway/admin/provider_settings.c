@@ -150,12 +150,6 @@ char *provider_types(void)
 	return g_string_free(types, FALSE);
 }
 
-bool provider_type_is_later(const char *type)
-{
-	static const char *const contract[] = { "ldap", "saml", "google", "azure", "linkedin", "oidc", NULL };
-	return g_strv_contains(contract, type) && !provider_driver_named(type);
-}
-
 struct search {
 	const char *name;
 	struct provider_record *found;

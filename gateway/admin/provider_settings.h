@@ -9,8 +9,6 @@
 const struct key_rule *provider_keys_of(const char *type);
 /* "local, ldap": the types there are drivers for. Caller frees. */
 char *provider_types(void);
-/* Whether the contract has a type for which there is no driver yet. */
-bool provider_type_is_later(const char *type);
 
 /* The record of that name; cleared by the caller. */
 enum found provider_find(struct unit *unit, const char *tenant, const char *name, struct provider_record *ret, GError **error);

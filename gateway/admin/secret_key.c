@@ -9,8 +9,8 @@
 
 static json_t *uses_json(const struct key_uses *uses)
 {
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "providers", (json_int_t)uses->providers, "signing_keys", (json_int_t)uses->signing_keys, "links",
-	                 (json_int_t)uses->links, "sessions", (json_int_t)uses->sessions, "log_anchors", (json_int_t)uses->log_anchors, "flows", (json_int_t)uses->flows,
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "providers", (json_int_t)uses->providers, "signing_keys", (json_int_t)uses->signing_keys,
+	                 "saml_keys", (json_int_t)uses->saml_keys, "links", (json_int_t)uses->links, "sessions", (json_int_t)uses->sessions, "log_anchors", (json_int_t)uses->log_anchors, "flows", (json_int_t)uses->flows,
 	                 "passwords", (json_int_t)uses->passwords);
 }
 

@@ -96,6 +96,26 @@ const struct form *call_parameters(struct call *call)
 	return form;
 }
 
+static void send_form(struct call *call, const char *place, const struct step *step)
+{
+	g_autoptr(url_t) url = url_parse(step->url, NULL);
+	g_autofree char *origin = url ? url_origin(url) : NULL, *policy = page_form_post_policy(origin);
+	struct page_sending facts = { .frame = call_frame(call), .place = place, .action = step->url, .saml_request = json_string_at(step->fields, "SAMLRequest"),
+		.saml_response = json_string_at(step->fields, "SAMLResponse"), .relay_state = json_string_at(step->fields, "RelayState") };
+	call_page(call, 200, page_sending(&facts), origin);
+	reply_header(call->reply, "Content-Security-Policy", policy);
+}
+
+void call_follow(struct call *call, const char *place, const struct step *step)
+{
+	if (step->kind == STEP_POST_FORM)
+		send_form(call, place, step);
+	else if (request_method(call->request) == METHOD_POST)
+		call_leave(call, place, step->url);
+	else
+		reply_redirect(call->reply, 303, step->url);
+}
+
 void call_leave(struct call *call, const char *place, const char *url)
 {
 	struct page_frame frame = call_frame(call);

@@ -8,7 +8,7 @@
 #include "gateway/call/gateway.h"
 #include "gateway/http/server.h"
 #include "gateway/pages/pages.h"
-#include "base/checks.h"
+#include "providers/provider.h"
 
 /* How errors look at an address. */
 enum call_style { CALL_JSON, CALL_PAGE };
@@ -55,6 +55,8 @@ void call_page(struct call *call, unsigned status, char *html, const char *form_
 struct page_frame call_frame(struct call *call);
 /* After a posted form, on to an address that the form's page could not name in its policy: a page that goes on by itself. `place` is what people call it. */
 void call_leave(struct call *call, const char *place, const char *url);
+/* On to where a step leads: STEP_REDIRECT or STEP_POST_FORM (providers/provider.h). */
+void call_follow(struct call *call, const char *place, const struct step *step);
 /* An address under the tenant's issuer: call_url(call, "/login"). Caller frees. */
 char *call_url(const struct call *call, const char *path);
 

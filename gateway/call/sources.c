@@ -33,6 +33,7 @@ static void list_clear(gpointer data)
 	struct source_list *list = data;
 	for (size_t i = 0; i < list->count; i++)
 		source_clear(&list->sources[i]);
+	saml_keys_free(list->saml_keys);
 }
 
 void source_list_unref(struct source_list *list)
@@ -70,7 +71,8 @@ void sources_changed(const struct change *change, void *data)
 {
 	struct sources *sources = data;
 	bool all = !change->tenant[0];
-	if (!all && strcmp(change->kind, "all") != 0 && strcmp(change->kind, "provider") != 0 && strcmp(change->kind, "tenant") != 0)
+	static const char *const kinds[] = { "all", "provider", "saml_key", "tenant", NULL };
+	if (!all && !g_strv_contains(kinds, change->kind))
 		return;
 	pthread_mutex_lock(&sources->lock);
 	sources->generation++;
@@ -153,11 +155,16 @@ static struct source_list *load(struct sources *sources, const struct tenant *te
 	struct loading loading = { .place = sources->place, .slots = sources->slots, .sources = g_array_new(FALSE, FALSE, sizeof(struct source)) };
 	struct source_list *list = NULL;
 	loading.place.tenant = tenant->id;
-	bool read = unit && provider_list(unit, tenant->id, load_one, &loading, error);
+	g_autoptr(saml_keys_t) keys = NULL;
+	bool read = unit && saml_keys_load(unit, tenant->id, &keys, error);
+	if (read)
+		saml_keys_lend(keys, &loading.place);
+	read = read && provider_list(unit, tenant->id, load_one, &loading, error);
 	if (read)
 		add_local(&loading, tenant);
 	list = g_atomic_rc_box_alloc0(sizeof *list + loading.sources->len * sizeof(struct source));
 	list->count = loading.sources->len;
+	list->saml_keys = g_steal_pointer(&keys);
 	if (list->count)
 		memcpy(list->sources, loading.sources->data, list->count * sizeof(struct source));
 	g_array_unref(loading.sources);

@@ -1,6 +1,7 @@
 /* A tenant's identity sources, opened: its own accounts and its enabled providers, in the declared order. Opening costs no network; what a driver keeps
  * (handles, breakers) lives as long as the provider is not changed. Lists are immutable and shared by reference. */
 #pragma once
+#include "gateway/call/saml_keys.h"
 #include "gateway/call/slots.h"
 #include "gateway/store/store.h"
 #include "policies/account.h"
@@ -18,6 +19,7 @@ struct source {
 };
 
 struct source_list {
+	struct saml_keys *saml_keys; /* lent to those below */
 	size_t count;
 	struct source sources[];
 };

@@ -162,16 +162,15 @@ static enum reason check_resources(struct authorization *authorization)
 	struct login *login = &authorization->login;
 	json_t *list = json_array();
 	json_object_set_new(login->flow.request, "resources", list);
-	for (size_t i = 0; i < form_count(authorization->form, "resource"); i++) {
-		const char *resource = form_nth(authorization->form, "resource", i);
-		bool open = login->client->resources && g_strv_contains((const char *const *)login->client->resources, resource);
-		if (!call_check(login->call, "resource", resource, "one of the client's resources", open))
+	g_autofree const char **asked = form_values(authorization->form, "resource");
+	for (size_t i = 0; asked[i]; i++) {
+		bool open = login->client->resources && g_strv_contains((const char *const *)login->client->resources, asked[i]);
+		if (!call_check(login->call, "resource", asked[i], "one of the client's resources", open))
 			return wrong(authorization, REASON_TARGET_REFUSED, ERROR_INVALID_TARGET, NULL);
-		if (!json_array_has(list, resource))
-			json_array_append_new(list, json_string(resource));
+		if (!json_array_has(list, asked[i]))
+			json_array_append_new(list, json_string(asked[i]));
 	}
-	bool none_asked = form_count(authorization->form, "resource") == 0;
-	for (size_t i = 0; none_asked && login->client->resources && login->client->resources[i]; i++)
+	for (size_t i = 0; !asked[0] && login->client->resources && login->client->resources[i]; i++)
 		json_array_append_new(list, json_string(login->client->resources[i]));
 	return REASON_OK;
 }

@@ -9,6 +9,7 @@
 #include "gateway/call/browser.h"
 #include "gateway/call/trial.h"
 #include "gateway/login/flow_gate.h"
+#include "gateway/login/logout_errand.h"
 #include "gateway/login/steps.h"
 #include "policies/acr.h"
 #include "policies/next.h"
@@ -54,11 +55,14 @@ static char *browser_of(const struct call *call, uint8_t digest[DIGEST_SIZE])
 	return NULL;
 }
 
-void flow_bind_browser(struct login *login)
+void flow_bind_browser(struct login *login, bool posts_back)
 {
-	g_autofree char *made = browser_of(login->call, login->flow.browser);
-	if (made)
-		call_cookie_set(login->call, COOKIE_FLOW, made, 0);
+	struct call *call = login->call;
+	g_autofree char *made = browser_of(call, login->flow.browser);
+	if (posts_back)
+		call_cookie_set_cross_site(call, COOKIE_FLOW, made ? made : call_cookie_get(call, COOKIE_FLOW));
+	else if (made)
+		call_cookie_set(call, COOKIE_FLOW, made, 0);
 }
 
 static bool insert_in_unit(struct unit *unit, void *data, GError **error)
@@ -90,7 +94,7 @@ bool flow_start(struct login *login)
 {
 	if (!flow_gate_admits(login->call))
 		return turn_away(login->call);
-	flow_bind_browser(login);
+	flow_bind_browser(login, false);
 	return keep_flow(login);
 }
 
@@ -214,6 +218,25 @@ void flow_new_alone(struct login *login)
 	login->flow.expires_ms = login->flow.created_ms + FLOW_LIFE_MS;
 }
 
+static bool load(struct login *login, struct call *call, const char *handle)
+{
+	GError *error = NULL;
+	login->call = call;
+	if (!handle)
+		return refuse_flow(login, ERROR_FLOW_EXPIRED, REASON_FLOW_EXPIRED);
+	bool loaded = find_flow(login, handle, &error) && find_client(login, &error);
+	if (error)
+		call_fail_error(call, error);
+	return loaded && login_load_session(login);
+}
+
+static bool is_of_kind(struct login *login, bool logout)
+{
+	bool is_logout = flow_is_logout(&login->flow);
+	return call_check(login->call, "flow", is_logout ? "a sign-out" : "a sign-in", logout ? "a sign-out" : "a sign-in", is_logout == logout)
+		|| refuse_flow(login, ERROR_FLOW_EXPIRED, REASON_FLOW_EXPIRED);
+}
+
 bool login_load(struct login *login, struct call *call, const char *handle)
 {
 	if (!login_load_or_trial(login, call, handle))
@@ -226,14 +249,12 @@ bool login_load(struct login *login, struct call *call, const char *handle)
 
 bool login_load_or_trial(struct login *login, struct call *call, const char *handle)
 {
-	GError *error = NULL;
-	login->call = call;
-	if (!handle)
-		return refuse_flow(login, ERROR_FLOW_EXPIRED, REASON_FLOW_EXPIRED);
-	bool loaded = find_flow(login, handle, &error) && find_client(login, &error);
-	if (error)
-		call_fail_error(call, error);
-	return loaded && login_load_session(login);
+	return load(login, call, handle) && is_of_kind(login, false);
+}
+
+bool login_load_logout(struct login *login, struct call *call, const char *handle)
+{
+	return load(login, call, handle) && is_of_kind(login, true);
 }
 
 struct binding {
@@ -335,6 +356,14 @@ static bool acr_is_unmet(const struct login *login)
 	return json_is_true(json_object_get(request, "acr_essential")) && !acr_choose(login->session.acr, json_object_get(request, "acr_values"));
 }
 
+/* A public client at a private-use scheme or on loopback may be any program on the device: what was allowed to one is not allowed to the next unasked
+ * (RFC 6749 section 10.2, RFC 8252 section 8.6). Who gets an https address proves something by it. */
+static bool may_be_an_impostor(const struct login *login)
+{
+	const char *redirect = flow_parameter(login, "redirect_uri");
+	return login->client->auth_method == CLIENT_AUTH_NONE && !(redirect && g_str_has_prefix(redirect, "https://"));
+}
+
 static bool find_facts(struct login *login, struct next_facts *facts, GError **error)
 {
 	const char *prompt = flow_parameter(login, "prompt");
@@ -353,7 +382,8 @@ static bool find_facts(struct login *login, struct next_facts *facts, GError **e
 	facts->named_account_differs = name_differs(login);
 	facts->acr_unmet = acr_is_unmet(login);
 	facts->account_may_use_client = !login->client || entitlement(&login->account, login->client) == REASON_OK;
-	enum found remembered = facts->consent_explicit && !facts->consent_given && !facts->prompt_consent ? consent_remembered(login, error) : MISSING;
+	bool asks_memory = facts->consent_explicit && !facts->consent_given && !facts->prompt_consent && !may_be_an_impostor(login);
+	enum found remembered = asks_memory ? consent_remembered(login, error) : MISSING;
 	facts->consent_given = facts->consent_given || remembered == FOUND;
 	return remembered != BROKEN;
 }
@@ -371,9 +401,17 @@ static void go_to(struct login *login, bool here, const char *path, void (*show)
 	reply_redirect(login->call->reply, 303, url);
 }
 
+/* Somebody is signed in here already, and the application wants it proved anew: said, or the page looks as if the session had been lost. */
+static bool is_asked_again(const struct login *login)
+{
+	const char *prompt = flow_parameter(login, "prompt");
+	return login->has_session && ((prompt && scope_has(prompt, "login")) || json_object_get(login->flow.request, "max_age"))
+		&& !hint_differs(login) && !name_differs(login);
+}
+
 static void show_signin(struct login *login)
 {
-	signin_show(login, &(struct signin_view){ .username = flow_parameter(login, "login_hint") });
+	signin_show(login, &(struct signin_view){ .problem = is_asked_again(login) ? "again" : NULL, .username = flow_parameter(login, "login_hint") });
 }
 
 static enum error_code refusal_code(enum reason reason)

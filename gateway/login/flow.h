@@ -10,6 +10,8 @@
 #include "gateway/call/call.h"
 
 #define FLOW_LIFE_MS 600000
+/* In the request of a flow that no application began: the client_id of the one to begin with afterwards, at its initiate_login_uri. */
+#define FLOW_INITIATES "initiates"
 
 /* A call of the browser half: the flow it belongs to and who is signed in. */
 struct login {
@@ -34,6 +36,8 @@ const char *flow_handle(const struct call *call);
 bool login_load(struct login *login, struct call *call, const char *handle);
 /* The same, and a trial of a provider too (gateway/call/trial.h): for the way there and back only. */
 bool login_load_or_trial(struct login *login, struct call *call, const char *handle);
+/* A sign-out on its way (logout_errand.h), and nothing else. */
+bool login_load_logout(struct login *login, struct call *call, const char *handle);
 /* Fills a flow of somebody who comes by himself: no application waits, it ends at /account. */
 void flow_new_alone(struct login *login);
 /* Loads the session only. False: the store is broken, the reply says so. */
@@ -45,8 +49,9 @@ bool flow_park(struct login *login);
 /* The browser that came: the flow is bound to it, its cookie made when there is none. Only `handle` is filled in then; a flow that was bound before is loaded, as by
  * login_load. False: the reply is an error. */
 bool flow_unpark(struct login *login, struct call *call, const char *handle);
-/* Binds the flow to the browser's flow cookie, made when there is none: several tabs share it. */
-void flow_bind_browser(struct login *login);
+/* Binds the flow to the browser's flow cookie, made when there is none: several tabs share it. `posts_back`: the cookie must come along with an answer that another
+ * site posts. */
+void flow_bind_browser(struct login *login, bool posts_back);
 /* Writes the flow from the version that was read. False: the reply is an error; where another tab was faster, the log says `stale`. */
 bool flow_save(struct login *login, enum reason stale);
 /* The hub: asks policies/next and shows, redirects, refuses or grants. */

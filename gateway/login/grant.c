@@ -112,11 +112,24 @@ static bool consume_in_unit(struct unit *unit, void *data, GError **error)
 	return consume_flow(unit, data, error);
 }
 
-/* Nobody asked: the person came to see his account. */
+/* Nobody asked: the person came to see his account, or from a portal to an application, which then asks by itself (OpenID Connect Core section 4). */
+static char *url_alone(struct login *login)
+{
+	const char *client_id = flow_parameter(login, FLOW_INITIATES);
+	g_autoptr(client_t) client = NULL;
+	bool found = client_id && cache_client(login->call->gateway->cache, login->call->tenant->id, client_id, &client, NULL) == FOUND;
+	const char *uri = found ? json_string_at(client->settings, "initiate_login_uri") : NULL;
+	if (!uri)
+		return call_url(login->call, "/account");
+	g_autoptr(GString) query = g_string_new(NULL);
+	form_append(query, "iss", login->call->tenant->issuer);
+	return g_strconcat(uri, strchr(uri, '?') ? "&" : "?", query->str, NULL);
+}
+
 static void end_alone(struct login *login)
 {
 	GError *error = NULL;
-	g_autofree char *url = call_url(login->call, "/account");
+	g_autofree char *url = url_alone(login);
 	if (!login->handle || store_write(login->call->gateway->store, consume_in_unit, login, &error))
 		reply_redirect(login->call->reply, 303, url);
 	else

@@ -9,6 +9,8 @@
 #include "gateway/call/mac.h"
 #include "gateway/call/sources.h"
 #include "gateway/login/endpoints.h"
+#include "gateway/login/logout_errand.h"
+#include "gateway/login/upstream.h"
 
 struct logout {
 	struct call *call;
@@ -18,12 +20,16 @@ struct logout {
 	enum found signed_in;
 	struct session session;
 	struct account account;
+	struct provider_answer upstream; /* the step that signs out there too, with VERDICT_MORE */
+	struct login errand;             /* what waits for its answer, where the provider gives one; no handle: nothing */
 };
 
 static void logout_clear(struct logout *logout)
 {
 	client_unref(logout->client);
 	session_clear(&logout->session);
+	provider_answer_clear(&logout->upstream);
+	login_clear(&logout->errand);
 	account_clear(&logout->account);
 	logout->call->facts = (struct audit_facts){ 0 };
 }
@@ -97,7 +103,9 @@ static bool end_in_unit(struct unit *unit, void *data, GError **error)
 	struct call *call = logout->call;
 	g_autoptr(json_t) detail = NULL;
 	struct audit_facts facts = call_facts(call, EVENT_LOGOUT, REASON_OK, &detail);
+	bool away = logout->errand.handle && logout->upstream.verdict == VERDICT_MORE;
 	return session_end(unit, call->tenant->id, logout->session.id, request_time_ms(call->request), error)
+		&& (!away || flow_insert(unit, call->tenant->id, &logout->errand.flow, error))
 		&& audit_append(unit, call->gateway->store, call->tenant, &facts, true, error);
 }
 
@@ -127,44 +135,48 @@ static struct secret *session_keep(struct logout *logout)
 	return keep;
 }
 
-/* The address that signs the person out at the provider the session came from; NULL: there is none, or it cannot be had now. Signing out here never waits on it
- * to succeed. Caller frees. */
-static char *upstream_url(struct logout *logout, const char *return_url)
+/* Asks the driver of the provider that the session came from how to sign the person out there. Signing out here never waits on it to succeed. */
+static void ask_upstream(struct logout *logout, const struct source *source, const char *return_url)
 {
 	struct call *call = logout->call;
-	struct provider_answer answer = { 0 };
-	g_autoptr(source_list_t) list = sources_of(call->gateway->sources, call->tenant, NULL);
-	const struct source *source = list && logout->session.provider ? source_named(list, logout->session.provider) : NULL;
-	if (!source || !source->driver->logout)
-		return NULL;
 	g_autoptr(secret_t) keep = session_keep(logout);
 	if (!keep || !slots_take(source->slots, request_deadline_ms(call->request)))
-		return NULL;
-	g_autofree char *done = call_url(call, "/logout/done"), *state = return_state(call, return_url);
-	source->driver->logout(source->state, &(struct provider_logout){ .keep = keep, .return_url = done, .state = state,
-		.now_ms = request_time_ms(call->request), .deadline_ms = request_deadline_ms(call->request) }, &answer);
+		return;
+	bool answers = source->driver->logout_complete != NULL;
+	if (answers)
+		logout_errand_make(&logout->errand, source, return_url);
+	g_autofree char *back = answers ? upstream_logout_url(call, source) : call_url(call, "/logout/done"), *sealed_return = return_state(call, return_url);
+	source->driver->logout(source->state, &(struct provider_logout){ .keep = keep, .return_url = back, .state = answers ? logout->errand.handle : sealed_return,
+		.now_ms = request_time_ms(call->request), .deadline_ms = request_deadline_ms(call->request) }, &logout->upstream);
 	slots_give_back(source->slots);
-	char *url = answer.verdict == VERDICT_MORE ? g_steal_pointer(&answer.step.url) : NULL;
-	provider_answer_clear(&answer);
-	return url;
+	if (answers)
+		logout_errand_keep(&logout->errand, logout->upstream.keep);
+}
+
+static void go_on(struct logout *logout, const char *return_url)
+{
+	struct call *call = logout->call;
+	call_cookie_set(call, COOKIE_SESSION, NULL, 0);
+	if (logout->upstream.verdict == VERDICT_MORE)
+		call_follow(call, logout->session.provider, &logout->upstream.step);
+	else
+		reply_redirect(call->reply, 303, return_url);
 }
 
 static void end_session(struct logout *logout, const char *return_url)
 {
 	GError *error = NULL;
 	struct call *call = logout->call;
-	g_autofree char *upstream = upstream_url(logout, return_url);
+	g_autoptr(source_list_t) list = sources_of(call->gateway->sources, call->tenant, NULL);
+	const struct source *source = list && logout->session.provider ? source_named(list, logout->session.provider) : NULL;
+	if (source && source->driver->logout)
+		ask_upstream(logout, source, return_url);
 	call->facts = (struct audit_facts){ .account = logout->account.id, .username = logout->account.username, .session = logout->session.id,
 		.client = logout->client ? logout->client->client_id : NULL };
-	if (!store_write(call->gateway->store, end_in_unit, logout, &error)) {
-		call_fail_error(call, error);
-		return;
-	}
-	call_cookie_set(call, COOKIE_SESSION, NULL, 0);
-	if (upstream && request_method(call->request) == METHOD_POST)
-		call_leave(call, logout->session.provider, upstream);
+	if (store_write(call->gateway->store, end_in_unit, logout, &error))
+		go_on(logout, return_url);
 	else
-		reply_redirect(call->reply, 303, upstream ? upstream : return_url);
+		call_fail_error(call, error);
 }
 
 /* What goes with the browser when it is sent to /logout again. The hint names the client, and proves no more than before. */
@@ -223,7 +235,7 @@ static void send_again(struct call *call, const struct form *form)
 void logout_endpoint(struct call *call)
 {
 	GError *error = NULL;
-	struct logout logout = { .call = call };
+	struct logout logout = { .call = call, .errand = { .call = call } };
 	const struct form *posted = request_form(call->request);
 	bool from_our_form = posted && form_value(posted, "form_token");
 	if (posted && !from_our_form) {

@@ -1,11 +1,11 @@
-/* A provider tells behind the browser that somebody was signed out there (OpenID Connect Back-Channel Logout 1.0).
+/* A provider tells that somebody was signed out there: behind the browser (OpenID Connect Back-Channel Logout 1.0), or by it (SAML profiles 4.4).
  *
  *   notice ─→ driver: whose, from whom ─→ used up, once ─→ the sessions that came from that session, or of that person from that provider ─→ ended, recorded
  *
  * No account is touched, and no session that began elsewhere.
  */
 #include "gateway/login/endpoints.h"
-#include "gateway/call/sources.h"
+#include "gateway/login/upstream.h"
 
 #include <string.h>
 
@@ -20,7 +20,8 @@ struct notice {
 static bool note_session(const struct session *session, void *data)
 {
 	struct notice *notice = data;
-	if (!session->ended_ms && g_strcmp0(session->provider, notice->source->name) == 0)
+	bool theirs = !session->ended_ms && g_strcmp0(session->provider, notice->source->name) == 0;
+	if (theirs && !g_ptr_array_find_with_equal_func(notice->sessions, session->id, g_str_equal, NULL))
 		g_ptr_array_add(notice->sessions, g_strdup(session->id));
 	return true;
 }
@@ -38,10 +39,14 @@ static bool find_by_subject(struct unit *unit, struct notice *notice, GError **e
 static bool find_sessions(struct unit *unit, struct notice *notice, GError **error)
 {
 	uint8_t digest[DIGEST_SIZE];
-	if (!notice->said.sid)
+	if (!notice->said.sids)
 		return find_by_subject(unit, notice, error);
-	session_upstream_digest(notice->source->name, notice->said.sid, digest);
-	return session_list_upstream(unit, notice->call->tenant->id, digest, note_session, notice, error);
+	for (char **sid = notice->said.sids; *sid; sid++) {
+		session_upstream_digest(notice->source->name, *sid, digest);
+		if (!session_list_upstream(unit, notice->call->tenant->id, digest, note_session, notice, error))
+			return false;
+	}
+	return true;
 }
 
 static bool end_one(struct unit *unit, struct notice *notice, const char *id, GError **error)
@@ -88,7 +93,27 @@ static void refuse(struct notice *notice, enum reason reason)
 	struct call *call = notice->call;
 	call->facts.provider = notice->source ? notice->source->name : NULL;
 	call_audit(call, EVENT_LOGIN_REFUSE, reason);
-	call_fail_json(call, ERROR_INVALID_REQUEST, NULL);
+	call_fail(call, ERROR_INVALID_REQUEST, NULL);
+}
+
+/* One that came by a browser is answered by it (SAML profiles 4.4.3.4); the others want a status. */
+static void answer(struct notice *notice)
+{
+	struct call *call = notice->call;
+	const struct source *source = notice->source;
+	struct provider_answer step = { 0 };
+	g_autofree char *url = upstream_logout_url(call, source), *done = call_url(call, "/logout/done");
+	if (!notice->said.keep) {
+		reply_status(call->reply, 200);
+		return;
+	}
+	source->driver->logout_respond(source->state, &(struct provider_logout){ .keep = notice->said.keep, .return_url = url, .now_ms = request_time_ms(call->request),
+		.deadline_ms = request_deadline_ms(call->request) }, true, &step);
+	if (step.verdict == VERDICT_MORE)
+		call_follow(call, source->display_name, &step.step);
+	else
+		reply_redirect(call->reply, 303, done);
+	provider_answer_clear(&step);
 }
 
 static void carry_out(struct notice *notice)
@@ -100,19 +125,21 @@ static void carry_out(struct notice *notice)
 	else if (!call_check(call, "jti", notice->repeated ? "used before" : "new", "used once", !notice->repeated))
 		refuse(notice, REASON_TOKEN_REPLAYED);
 	else
-		reply_status(call->reply, 200);
+		answer(notice);
 }
 
 static void receive(struct notice *notice, const struct form *form)
 {
 	struct call *call = notice->call;
-	enum verdict verdict = notice->source->driver->logout_notice(notice->source->state, &(struct provider_complete){ .reply = form,
-		.now_ms = request_time_ms(call->request), .deadline_ms = request_deadline_ms(call->request), .checks = call->checks }, &notice->said);
+	g_autofree char *url = upstream_logout_url(call, notice->source);
+	enum verdict verdict = notice->source->driver->logout_notice(notice->source->state, &(struct provider_complete){ .reply = form, .callback_url = url,
+		.query = request_method(call->request) == METHOD_GET ? request_query_text(call->request) : NULL, .now_ms = request_time_ms(call->request),
+		.deadline_ms = request_deadline_ms(call->request), .checks = call->checks }, &notice->said);
 	slots_give_back(notice->source->slots);
 	if (verdict == VERDICT_OK)
 		carry_out(notice);
 	else if (verdict == VERDICT_UNAVAILABLE)
-		call_fail_json(call, ERROR_TEMPORARILY_UNAVAILABLE, NULL);
+		call_fail(call, ERROR_TEMPORARILY_UNAVAILABLE, NULL);
 	else
 		refuse(notice, notice->said.reason);
 }
@@ -125,14 +152,15 @@ void upstream_notice_endpoint(struct call *call)
 	notice.source = list ? source_named(list, call->argument) : NULL;
 	bool known = notice.source && notice.source->driver->logout_notice;
 	reply_header(call->reply, "Cache-Control", "no-store");
+	const struct form *form = list ? call_parameters(call) : NULL;
 	if (!list)
 		call_fail_error(call, error);
-	else if (!call_check(call, "provider", call->argument, "an enabled provider that tells of sign-outs", known))
+	else if (form && !call_check(call, "provider", call->argument, "an enabled provider that tells of sign-outs", known))
 		refuse(&notice, REASON_PROVIDER_UNKNOWN);
-	else if (!slots_take(notice.source->slots, request_deadline_ms(call->request)))
-		call_fail_json(call, ERROR_TEMPORARILY_UNAVAILABLE, NULL);
-	else
-		receive(&notice, request_form(call->request));
+	else if (form && !slots_take(notice.source->slots, request_deadline_ms(call->request)))
+		call_fail(call, ERROR_TEMPORARILY_UNAVAILABLE, NULL);
+	else if (form)
+		receive(&notice, form);
 	logout_notice_clear(&notice.said);
 	g_ptr_array_unref(notice.sessions);
 	call->facts = (struct audit_facts){ 0 };

@@ -68,13 +68,20 @@ static bool find_account(struct unit *unit, struct settling *settling, GError **
 	return provision(unit, call->tenant, source, settling->answer, request_time_ms(call->request), &settling->account, &settling->reason, error);
 }
 
-/* What the provider said of its own session. Its second factor is ours where the declaration trusts it; else nothing is said of how it asked. */
+/* Whether what the provider says of how it asked is passed on: a second factor only where the declaration trusts it, and nobody is to read one out of two methods. */
+static bool amr_counts(const struct source *source, const char *const *amr)
+{
+	bool trusted = source->trust_mfa || source->driver->capabilities & CAPABILITY_ASKS_PASSWORD;
+	return trusted || (amr[0] && !amr[1] && strcmp(amr[0], "mfa") != 0);
+}
+
+/* What the provider said of its own session. */
 static void fill_upstream(struct settling *settling)
 {
 	const struct upstream_session *upstream = &settling->answer->session;
 	struct session *session = &settling->session;
-	bool told = settling->attempt->source->trust_mfa || settling->attempt->source->driver->capabilities & CAPABILITY_ASKS_PASSWORD;
 	const char *const *amr = identity_amr(settling->answer->identity);
+	bool told = amr_counts(settling->attempt->source, amr);
 	session->acr = g_strdup(told && g_strv_contains(amr, "mfa") ? ACR_MFA : ACR_PASSWORD);
 	session->amr = told ? g_strjoinv(" ", (char **)(uintptr_t)amr) : NULL;
 	session->ends_ms = upstream->ends_ms;
@@ -225,10 +232,25 @@ static bool count_outcome(struct unit *unit, struct settling *settling, GError *
 	return no_verdict(settling) ? buckets_give_back(unit, call, buckets, error) : buckets_blame(unit, call, buckets, error);
 }
 
+/* Some answers must open a session once, whichever gateway sees them (SECURITY SM-10). */
+static bool use_up(struct unit *unit, struct settling *settling, GError **error)
+{
+	const struct upstream_session *upstream = &settling->answer->session;
+	if (!upstream->once)
+		return true;
+	g_autofree char *purpose = g_strconcat("answer of ", settling->attempt->source->name, NULL);
+	enum found first = once_claim(unit, settling->login->call->tenant->id, purpose, upstream->once, upstream->once_until_ms, error);
+	if (!call_check(settling->login->call, "assertion", first == FOUND ? "new" : "used before", "used once", first != MISSING))
+		settling->reason = REASON_ANSWER_REPLAYED;
+	return first != BROKEN;
+}
+
 static bool settle_in_unit(struct unit *unit, void *data, GError **error)
 {
 	struct settling *settling = data;
 	settling->reason = judge(settling);
+	if (settling->reason == REASON_OK && !use_up(unit, settling, error))
+		return false;
 	if (settling->reason == REASON_OK && !find_account(unit, settling, error))
 		return false;
 	if (settling->reason == REASON_OK && !write_success(unit, settling, error))

@@ -36,7 +36,7 @@ void trial_open(struct call *call, const struct source *source, const char *hand
 	GError *error = NULL;
 	struct opening opening = { .login = &login, .provider = source->name, .found = BROKEN };
 	digest_sha256(handle, strlen(handle), opening.digest);
-	flow_bind_browser(&login);
+	flow_bind_browser(&login, false);
 	if (!store_write(call->gateway->store, bind_in_unit, &opening, &error))
 		call_fail_error(call, error);
 	else if (call_check(call, "trial", opening.found == FOUND ? "opened" : "none, over, or opened before", "one that nobody has opened", opening.found == FOUND))

@@ -23,6 +23,7 @@
 
 #define MAC_BYTES 16
 #define HANDLE_TEXT 43
+#define STATE_TEXT (HANDLE_TEXT + 1 + 22) /* the MAC in base64url */
 #define KEPT_BYTES_MAX 65536
 
 /* --- state --- */
@@ -177,8 +178,8 @@ static void depart(struct login *login, const struct source *source, const struc
 	if (!flow_save(login, REASON_FLOW_EXPIRED))
 		return;
 	if (answer->step.posts_back)
-		call_cookie_set_cross_site(call, COOKIE_FLOW, call_cookie_get(call, COOKIE_FLOW));
-	reply_redirect(call->reply, 303, answer->step.url);
+		flow_bind_browser(login, true);
+	call_follow(call, source->display_name, &answer->step);
 }
 
 /* Space-separated; caller frees, NULL where nothing was asked. */
@@ -209,7 +210,7 @@ static void begin(struct login *login, const struct source *source)
 		source->driver->begin(source->state, &input, &answer);
 		slots_give_back(source->slots);
 	}
-	if (answer.verdict == VERDICT_MORE && answer.step.kind == STEP_REDIRECT)
+	if (answer.verdict == VERDICT_MORE && (answer.step.kind == STEP_REDIRECT || answer.step.kind == STEP_POST_FORM))
 		depart(login, source, &answer);
 	else
 		settle(login, &(struct attempt){ .event = EVENT_LOGIN, .source = source, .throttled = REASON_OK }, &answer, NULL);
@@ -240,6 +241,25 @@ void upstream_go(struct login *login, const struct source *source, const char *l
 		reply_redirect(login->call->reply, 303, url);
 }
 
+/* Who came from a company's portal ends at the application that the tile was for (OpenID Connect Core section 4). False: the reply is an error. */
+static bool initiator_note(struct login *login, const char *client_id)
+{
+	struct call *call = login->call;
+	g_autoptr(client_t) client = NULL;
+	if (!client_id)
+		return true;
+	enum found found = cache_client(call->gateway->cache, call->tenant->id, client_id, &client, NULL);
+	const char *uri = found == FOUND ? json_string_at(client->settings, "initiate_login_uri") : NULL;
+	if (uri) {
+		json_object_set_new(login->flow.request, FLOW_INITIATES, json_string(client_id));
+		return true;
+	}
+	call_check(call, "client_id", client_id, "a client with initiate_login_uri", false);
+	call_audit(call, EVENT_LOGIN_REFUSE, REASON_CLIENT_UNKNOWN);
+	call_fail_page(call, ERROR_INVALID_REQUEST, "client_id names no application here that a sign-in can be started at.");
+	return false;
+}
+
 void upstream_begin_endpoint(struct call *call)
 {
 	g_auto(login_t) login = { .call = call };
@@ -252,7 +272,8 @@ void upstream_begin_endpoint(struct call *call)
 		trial_open(call, source, form_value(query, "trial"));
 	} else if (source && !form_value(query, "flow")) {
 		flow_new_alone(&login);
-		upstream_go(&login, source, form_value(query, "login_hint"));
+		if (initiator_note(&login, form_value(query, "client_id")))
+			upstream_go(&login, source, form_value(query, "login_hint"));
 	} else if (source && login_load_or_trial(&login, call, form_value(query, "flow")) && may_begin(&login, source)) {
 		begin(&login, source);
 	}
@@ -273,7 +294,7 @@ static bool refuse_state(struct call *call, const char *seen)
 static bool take_attempt(struct login *login, struct call *call, const struct source *source, const char *state, json_t **ret_kept)
 {
 	GError *error = NULL;
-	g_autofree char *handle = state && strlen(state) > HANDLE_TEXT && state[HANDLE_TEXT] == '.' ? g_strndup(state, HANDLE_TEXT) : NULL;
+	g_autofree char *handle = upstream_state_is_ours(state) ? g_strndup(state, HANDLE_TEXT) : NULL;
 	if (!handle)
 		return refuse_state(call, state ? "malformed" : "none");
 	if (!login_load_or_trial(login, call, handle))
@@ -332,7 +353,18 @@ void upstream_complete(struct call *call, const struct source *source, const str
 
 char *upstream_callback_url(const struct call *call, const struct source *source)
 {
-	return g_strconcat(call->tenant->issuer, "/callback/", source->name, NULL);
+	return source->driver->describe ? g_strconcat(call->tenant->issuer, "/saml/", source->name, "/acs", NULL)
+		: g_strconcat(call->tenant->issuer, "/callback/", source->name, NULL);
+}
+
+char *upstream_logout_url(const struct call *call, const struct source *source)
+{
+	return g_strconcat(call->tenant->issuer, "/saml/", source->name, "/slo", NULL);
+}
+
+bool upstream_state_is_ours(const char *state)
+{
+	return state && strlen(state) == STATE_TEXT && state[HANDLE_TEXT] == '.';
 }
 
 void upstream_callback_endpoint(struct call *call)

@@ -107,6 +107,15 @@ char *page_form_post(const struct page_form_post *facts)
 	return rendering_end(&out);
 }
 
+char *page_sending(const struct page_sending *facts)
+{
+	struct rendering out;
+
+	rendering_begin(&out, facts->frame.language);
+	template_sending(&out, facts);
+	return rendering_end(&out);
+}
+
 char *page_leaving(const struct page_frame *frame, const char *place, const char *url)
 {
 	struct rendering out;

@@ -85,6 +85,15 @@ struct page_form_post {
 };
 char *page_form_post(const struct page_form_post *facts);
 
+/* A SAML message on its way to a provider (SAML bindings 3.5). It sends itself; without JavaScript, by its button. Under page_form_post_policy. */
+struct page_sending {
+	struct page_frame frame;
+	const char *place;        /* what people call the provider */
+	const char *action;
+	const char *saml_request, *saml_response, *relay_state; /* NULL: not sent */
+};
+char *page_sending(const struct page_sending *facts);
+
 /* Where a posted form ends at a provider: Chromium holds a form's redirects to form-action, so the browser leaves from a page (with a Refresh header) instead. */
 char *page_leaving(const struct page_frame *frame, const char *place, const char *url);
 

@@ -7,6 +7,7 @@
 void template_sign_in(struct rendering *out, const struct page_sign_in *facts);
 void template_change_password(struct rendering *out, const struct page_change_password *facts);
 void template_sign_out(struct rendering *out, const struct page_sign_out *facts);
+void template_sending(struct rendering *out, const struct page_sending *facts);
 void template_form_post(struct rendering *out, const struct page_form_post *facts);
 void template_account(struct rendering *out, const struct page_account *facts);
 

@@ -4,27 +4,11 @@
 static const char insert_sql[] =
 	"INSERT INTO signing_key (tenant, kid, algorithm, state, pkcs8_sealed, created_ms, activated_ms, retired_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) "
 	"ON CONFLICT DO NOTHING";
-static const char state_sql[] = "UPDATE signing_key SET state = $3 WHERE tenant = $1 AND kid = $2";
-static const char activated_sql[] = "UPDATE signing_key SET activated_ms = $3 WHERE tenant = $1 AND kid = $2";
-static const char retired_sql[] = "UPDATE signing_key SET retired_ms = $3 WHERE tenant = $1 AND kid = $2";
+static const char state_sql[] =
+	"UPDATE signing_key SET state = $3, activated_ms = CASE WHEN $3 = 'active' THEN $4 ELSE activated_ms END, "
+	"retired_ms = CASE WHEN $3 IN ('retired', 'revoked') THEN $4 ELSE retired_ms END WHERE tenant = $1 AND kid = $2";
 static const char list_sql[] =
 	"SELECT kid, algorithm, state, pkcs8_sealed, created_ms, activated_ms, retired_ms FROM signing_key WHERE tenant = $1 ORDER BY created_ms DESC, kid";
-
-static const char *const state_names[] = {
-	[KEY_STATE_REVOKED] = "revoked",
-	[KEY_STATE_NEXT] = "next",
-	[KEY_STATE_ACTIVE] = "active",
-	[KEY_STATE_RETIRED] = "retired",
-};
-
-/* An unknown word is the state that verifies nothing. */
-static enum key_state state_named(const char *name)
-{
-	for (size_t i = 0; i < G_N_ELEMENTS(state_names); i++)
-		if (g_strcmp0(state_names[i], name) == 0)
-			return (enum key_state)i;
-	return KEY_STATE_REVOKED;
-}
 
 static struct seal_context context_of(const char *tenant, const char *kid)
 {
@@ -36,7 +20,7 @@ static bool record_from_row(struct unit *unit, cursor_t *cursor, const char *ten
 	struct signing_key *key = record;
 	key->kid = column_copy(cursor, 0);
 	key->algorithm = jose_algorithm_named(column_text(cursor, 1));
-	key->state = state_named(column_text(cursor, 2));
+	key->state = key_state_named(column_text(cursor, 2));
 	key->created_ms = column_integer(cursor, 4);
 	key->activated_ms = column_integer(cursor, 5);
 	key->retired_ms = column_integer(cursor, 6);
@@ -58,7 +42,7 @@ bool key_insert(struct unit *unit, const char *tenant, const struct signing_key 
 	g_autofree char *sealed = column_seal(unit, &context, secret_bytes(key->pkcs8), secret_length(key->pkcs8));
 	int64_t affected = 0;
 	if (!unit_run(unit, &affected, error, insert_sql,
-	              VALUES(value_text(tenant), value_text(key->kid), value_text(jose_algorithm_name(key->algorithm)), value_text(state_names[key->state]),
+	              VALUES(value_text(tenant), value_text(key->kid), value_text(jose_algorithm_name(key->algorithm)), value_text(key_state_name(key->state)),
 	                     value_text(sealed), value_integer(key->created_ms), value_integer(key->activated_ms), value_integer(key->retired_ms))))
 		return false;
 	if (!affected)
@@ -66,25 +50,10 @@ bool key_insert(struct unit *unit, const char *tenant, const struct signing_key 
 	return change_add(unit, tenant, "key", key->kid, error);
 }
 
-static const char *moment_sql(enum key_state state)
-{
-	switch (state) {
-	case KEY_STATE_NEXT:
-		return NULL;
-	case KEY_STATE_ACTIVE:
-		return activated_sql;
-	case KEY_STATE_RETIRED:
-	case KEY_STATE_REVOKED:
-		return retired_sql;
-	}
-	return NULL;
-}
-
 bool key_set_state(struct unit *unit, const char *tenant, const char *kid, enum key_state state, int64_t now_ms, GError **error)
 {
-	const char *moment = moment_sql(state);
-	return unit_run_one(unit, "signing key", error, state_sql, VALUES(value_text(tenant), value_text(kid), value_text(state_names[state]))) &&
-	       (!moment || unit_run(unit, NULL, error, moment, VALUES(value_text(tenant), value_text(kid), value_integer(now_ms)))) &&
+	return unit_run_one(unit, "signing key", error, state_sql,
+	                    VALUES(value_text(tenant), value_text(kid), value_text(key_state_name(state)), value_integer(now_ms))) &&
 	       change_add(unit, tenant, "key", kid, error);
 }
 

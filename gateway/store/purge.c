@@ -21,6 +21,8 @@ static const struct {
 	{ EXPIRED("throttle", "bucket", "expires_ms"), 0 },
 	{ EXPIRED("session", "session", "expires_ms"), 0 },
 	{ EXPIRED("grants", "grant_id", "expires_ms"), 0 },
+	/* A provider that has not read our metadata lately still encrypts to the key before. */
+	{ EXPIRED("saml_key", "kid", "retired_ms > 0 AND retired_ms"), 32 * DAY_MS },
 };
 static const char changes_delete[] =
 	"DELETE FROM change WHERE (tenant, seq) IN (SELECT tenant, seq FROM change WHERE seq <= $1 ORDER BY seq LIMIT $2)";

@@ -112,6 +112,16 @@ void signing_key_clear(struct signing_key *key)
 	memset(key, 0, sizeof(*key));
 }
 
+void saml_key_clear(struct saml_key *key)
+{
+	if (!key)
+		return;
+	g_free(key->kid);
+	g_free(key->certificate);
+	secret_free(key->pkcs8);
+	memset(key, 0, sizeof(*key));
+}
+
 void link_clear(struct link *link)
 {
 	if (!link)

@@ -105,6 +105,17 @@ struct signing_key {
 	int64_t created_ms, activated_ms, retired_ms;
 };
 
+/* A key that identity providers pin by its certificate: we sign what we ask them with the one, and they encrypt to the other. */
+enum saml_key_purpose { SAML_KEY_SIGNING, SAML_KEY_ENCRYPTION };
+struct saml_key {
+	char *kid;                    /* x5t#S256: base64url of the certificate's SHA-256 (RFC 7515 section 4.1.8) */
+	enum saml_key_purpose purpose;
+	enum key_state state;
+	char *certificate;            /* base64 of DER */
+	struct secret *pkcs8;         /* sealed at rest */
+	int64_t created_ms, activated_ms, retired_ms;
+};
+
 /* One authorization request on its way; kept under the digest of its handle, bound to the browser by the digest of the flow cookie. */
 struct flow {
 	uint8_t digest[DIGEST_SIZE];
@@ -207,6 +218,7 @@ void access_token_clear(struct access_token *);
 void logout_delivery_clear(struct logout_delivery *);
 void log_row_clear(struct log_row *);
 void signing_key_clear(struct signing_key *);
+void saml_key_clear(struct saml_key *);
 void link_clear(struct link *);
 void provider_record_clear(struct provider_record *);
 

@@ -73,6 +73,7 @@ static const struct sealed_place {
 	"UPDATE " table " SET " column " = $1 WHERE tenant = $2 AND " key " = $3 AND " second " = $4 AND " column " = $5" }
 	PLACE(providers, "provider", "settings_sealed", "name", "''"),
 	PLACE(signing_keys, "signing_key", "pkcs8_sealed", "kid", "''"),
+	PLACE(saml_keys, "saml_key", "pkcs8_sealed", "kid", "''"),
 	PLACE(links, "link", "keep_sealed", "provider", "subject"),
 	PLACE(sessions, "session", "keep_sealed", "session", "''"),
 	PLACE(log_anchors, "log_anchor", "tip_sealed", "node", "''"),
@@ -106,6 +107,7 @@ char *key_uses_words(const struct key_uses *uses)
 	GString *words = g_string_new(NULL);
 	words_add(words, uses->providers, "providers");
 	words_add(words, uses->signing_keys, "signing keys");
+	words_add(words, uses->saml_keys, "keys for SAML");
 	words_add(words, uses->links, "links");
 	words_add(words, uses->sessions, "sessions");
 	words_add(words, uses->log_anchors, "log anchors");

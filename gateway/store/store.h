@@ -65,7 +65,7 @@ bool store_backup(struct store *store, const char *file, const struct store_prog
 bool store_key_ids(struct unit *unit, GPtrArray *ids, GError **error);
 /* How much of what is stored needs a root key. */
 struct key_uses {
-	int64_t providers, signing_keys, links, sessions, log_anchors; /* values that store_reseal moves to the newest key */
+	int64_t providers, signing_keys, saml_keys, links, sessions, log_anchors; /* values that store_reseal moves to the newest key */
 	int64_t flows;                                                  /* sign-ins under way: over in minutes */
 	int64_t passwords;                                              /* replaced at their next sign-in */
 };
@@ -159,6 +159,11 @@ bool provider_list(struct unit *unit, const char *tenant, bool (*each)(const str
 bool key_insert(struct unit *unit, const char *tenant, const struct signing_key *key, GError **error);
 bool key_set_state(struct unit *unit, const char *tenant, const char *kid, enum key_state state, int64_t now_ms, GError **error);
 bool key_list(struct unit *unit, const char *tenant, bool (*each)(const struct signing_key *key, void *data), void *data, GError **error);
+
+/* Keys for SAML. The list is in the order in which they are used and shown: active, next, retired, revoked. */
+bool saml_key_insert(struct unit *unit, const char *tenant, const struct saml_key *key, GError **error);
+bool saml_key_set_state(struct unit *unit, const char *tenant, const char *kid, enum key_state state, int64_t now_ms, GError **error);
+bool saml_key_list(struct unit *unit, const char *tenant, bool (*each)(const struct saml_key *key, void *data), void *data, GError **error);
 
 /* Flows. update demands the version it read (MISSING: another tab was faster); consume takes the flow out, once.
  * bind gives one that was stored for nobody yet (browser zeroed) to this browser, once. MISSING: it is somebody's, or there is none. */

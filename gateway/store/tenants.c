@@ -30,6 +30,7 @@ static const struct {
 	const char *sql;
 } sweeps[] = {
 	SWEEP("signing_key", "kid"),
+	SWEEP("saml_key", "kid"),
 	SWEEP("client_secret", "digest"),
 	SWEEP("provider", "name"),
 	SWEEP("client", "client_id"),

@@ -41,10 +41,8 @@ static void each_types_table_is_whole(void **state)
 		assert_true(g_hash_table_contains(names, "enabled") && g_hash_table_contains(names, "domains"));
 		assert_int_equal(g_hash_table_contains(names, "group_map"), strcmp(provider_drivers[i]->name, "local") != 0);
 	}
-	assert_null(provider_keys_of("saml"));
+	assert_null(provider_keys_of("kerberos"));
 	assert_null(provider_keys_of(NULL));
-	assert_true(provider_type_is_later("saml"));
-	assert_false(provider_type_is_later("ldap") || provider_type_is_later("oidc") || provider_type_is_later("local") || provider_type_is_later("kerberos"));
 }
 
 static json_t *ldap_settings(const char *url, const char *password)

@@ -41,8 +41,8 @@ MISTAKES = [
 	('  - { username: lin, links: [{ provider: x, subject: y }] }', 'tenants[gamma].users[lin].links: x, ', "one of the tenant's providers"),
 	('  - { username: max, links: [{ provider: n }] }', 'tenants[gamma].users[max].links[n].subject: ', 'missing'),
 	('  - { username: two, links: [{ provider: n, subject: y }, { provider: n, subject: y }] }', 'tenants[gamma].users[two].links: y of n twice', 'expected once'),
-	('  - { name: s, type: saml, metadata_file: x }', 'tenants[gamma].providers[s].type: saml', 'not built yet'),
-	('  - { name: g, type: saml }', 'tenants[gamma].providers[g].type: saml', 'not built yet'),
+	('  - { name: s, type: saml, metadata_file: x }', 'tenants[gamma].providers[s].metadata_file: ', 'x'),
+	('  - { name: g, type: saml }', 'tenants[gamma].providers[g]: ', 'expected one of metadata_file, metadata_url and metadata'),
 	('  - { name: o, type: oidc }', 'tenants[gamma].providers[o].issuer: missing', 'expected'),
 	('  - { name: k, type: kerberos }', 'tenants[gamma].providers[k].type: kerberos', 'expected one of local, ldap'),
 	('  - { name: none }', 'tenants[gamma].providers[none].type: missing', 'expected one of local, ldap'),
@@ -399,6 +399,63 @@ def provider_test_walks_the_way_of_a_sign_in():
 		assert folder.json('user', 'list') == before == []
 	out = folder.run('provider', 'test', 'directory', status=1)
 	assert 'FAILED  connect: ' in out and 'start the directory' in out, out
+
+
+SAML = """
+tenants:
+- name: acme
+  providers:
+  - { name: okta, type: saml, metadata: "<EntityDescriptor>" }
+"""
+
+
+@test
+def keys_for_saml_turn_in_two_steps():
+	folder = Folder()
+	keys = lambda use: {k['state']: k['kid'] for k in folder.json('key', 'list') if k['use'] == use}
+	folder.apply(SAML.replace('saml', 'local').replace(', metadata: "<EntityDescriptor>"', ''))
+	assert keys('saml-signing') == {}
+	folder.run('key', 'rotate', '--use', 'saml', status=1)
+	assert 'first provider' in folder.error, folder.error
+	folder.apply(SAML)
+	first = {use: keys(use) for use in ('saml-signing', 'saml-encryption')}
+	assert all(set(one) == {'active'} for one in first.values()), first
+	folder.apply(SAML)
+	assert keys('saml-signing') == first['saml-signing']
+	folder.run('key', 'rotate', '--use', 'saml')
+	assert 'metadata' in folder.error, folder.error
+	published = {use: keys(use) for use in first}
+	for use in first:
+		assert published[use]['active'] == first[use]['active'] and set(published[use]) == {'active', 'next'}, published
+	folder.run('key', 'rotate', '--use', 'saml')
+	for use in first:
+		assert keys(use) == {'active': published[use]['next'], 'retired': published[use]['active']}
+	# An emergency: another one at once; of one that is over, nothing but its end. JWTs' keys have no part in any of it.
+	folder.run('key', 'revoke', keys('saml-signing')['active'])
+	assert set(keys('saml-signing')) == {'active', 'retired', 'revoked'} and keys('saml-signing')['active'] != published['saml-signing']['next']
+	folder.run('key', 'revoke', keys('saml-encryption')['retired'])
+	assert set(keys('saml-encryption')) == {'active', 'revoked'}
+	folder.run('key', 'revoke', keys('saml-encryption')['revoked'], status=1)
+	assert set(keys('sig')) == {'active', 'next'}
+	folder.run('key', 'rotate', '--use', 'saml', '--alg', 'ES256', status=2)
+	folder.run('key', 'rotate', '--use', 'tls', status=2)
+	secret = json.dumps(folder.json('key', 'list'))
+	assert 'PRIVATE' not in secret and 'pkcs8' not in secret
+
+
+@test
+def our_name_at_a_saml_provider_stays():
+	folder = Folder()
+	entity = lambda: folder.json('provider', 'show', 'okta')['entity_id']
+	folder.apply(SAML)
+	first = entity()
+	assert first.endswith('/t/acme/saml/okta/metadata'), first
+	folder.apply(SAML.replace('- name: acme', '- name: acme\n  issuer: https://login.acme.example'))
+	assert entity() == first
+	folder.apply(SAML.replace('type: saml', 'type: saml, entity_id: "urn:acme"'))
+	assert entity() == 'urn:acme'
+	# What is exported keeps the name elsewhere too.
+	assert 'entity_id: urn:acme' in folder.run('export')
 
 
 sys.exit(main())

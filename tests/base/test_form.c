@@ -37,9 +37,11 @@ static void getters(void **state)
 	assert_null(form_get(form, "Scope"));
 	assert_int_equal(form_count(form, "resource"), 3);
 	assert_int_equal(form_count(form, "gone"), 0);
-	assert_string_equal(form_nth(form, "resource", 1), "y");
-	assert_string_equal(form_nth(form, "resource", 2), "");
-	assert_null(form_nth(form, "resource", 3));
+	g_autofree const char **resources = form_values(form, "resource"), **gone = form_values(form, "gone");
+	assert_string_equal(resources[0], "x");
+	assert_string_equal(resources[1], "y");
+	assert_null(resources[2]);
+	assert_null(gone[0]);
 }
 
 static void finds_repeats(void **state)

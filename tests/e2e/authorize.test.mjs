@@ -75,7 +75,7 @@ describe('1 parameters stand once', () => {
 })
 
 test('a parameter without a value is as if it were not there (RFC 6749 section 3.1)', async () => {
-	const page = await (await signedIn()).request(web.begin({ prompt: '', max_age: '', state: '', nonce: '', id_token_hint: '', request: '', response_mode: '' }).url)
+	const page = await (await signedIn()).request(web.begin({ prompt: '', max_age: '', state: '', nonce: '', id_token_hint: '', request: '', response_mode: '', resource: '' }).url)
 	assert.deepEqual(Object.keys(page.answer), ['code', 'iss'])
 })
 
@@ -185,7 +185,7 @@ describe('8 scope', () => {
 })
 
 describe('9 resources', () => {
-	for (const resource of ['https://nowhere.example', OTHER_API, `${API}/`, '', [API, OTHER_API]])
+	for (const resource of ['https://nowhere.example', OTHER_API, `${API}/`, [API, OTHER_API]])
 		test(JSON.stringify(resource), () => assertSentBack(web.begin({ resource }), 'invalid_target'))
 })
 
@@ -216,6 +216,8 @@ describe('10 prompt', () => {
 		const request = web.begin({ prompt: 'login' })
 		const first = await browser.open(request.url), reloaded = await browser.open(first.url)
 		assert.ok('password' in reloaded.form.fields)
+		assert.match(reloaded.text, /role="alert"[^>]*><p><strong>Please sign in again/, 'and says why, to somebody who is signed in')
+		assert.doesNotMatch((await new Browser().open(web.begin({ prompt: 'login' }).url)).text, /sign in again/)
 		assert.ok((await browser.signIn(reloaded, 'alice', PASSWORDS.alice)).answer.code)
 	})
 	test('consent asks, even of a first-party client', async () => {

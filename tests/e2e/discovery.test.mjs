@@ -170,7 +170,7 @@ describe('whose host it is', () => {
 })
 
 describe('addresses', () => {
-	const NOT_BUILT = [['POST', '/par'], ['POST', '/device_authorization'], ['POST', '/register'], ['GET', '/device'], ['GET', '/reset'], ['GET', '/saml/okta/metadata'], ['POST', '/saml/okta/acs'], ['GET', '/saml/okta/slo'],
+	const NOT_BUILT = [['POST', '/par'], ['POST', '/device_authorization'], ['POST', '/register'], ['GET', '/device'], ['GET', '/reset'], 
 		['GET', '/oidc/okta/frontchannel-logout'], ['GET', '/forward-auth'], ['GET', '/scim/v2/Users']]
 
 	test('that are not built yet say so', async () => {

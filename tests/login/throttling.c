@@ -11,13 +11,13 @@ static const struct account alice = { .id = ALICE_ID, .credentials_changed_ms = 
 static const struct account bob = { .id = BOB_ID, .credentials_changed_ms = 5 };
 static const struct account nobody = { .id = "" };
 
-enum step { LOOK, COUNT, FORGIVE, BLAME, GIVE_BACK, REMEMBER };
+enum deed { LOOK, COUNT, FORGIVE, BLAME, GIVE_BACK, REMEMBER };
 
 struct attempt {
 	struct tenant *tenant;
 	const struct account *account;
 	const char *login_key, *cookie, *address;
-	enum step steps[2];
+	enum deed steps[2];
 	unsigned times;         /* 0: once */
 	/* what came of it */
 	struct buckets buckets;
@@ -30,7 +30,7 @@ struct attempt {
 struct settling {
 	struct call *call;
 	const struct attempt *attempt;
-	enum step step;
+	enum deed step;
 };
 
 static bool settle(struct unit *unit, void *data, GError **error)
@@ -53,7 +53,7 @@ static bool settle(struct unit *unit, void *data, GError **error)
 	return false;
 }
 
-static void do_step(struct call *call, struct attempt *attempt, enum step step)
+static void do_step(struct call *call, struct attempt *attempt, enum deed step)
 {
 	g_autoptr(GError) error = NULL;
 

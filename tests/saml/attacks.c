@@ -9,11 +9,12 @@
 
 enum base { PLAIN, BOTH, ENVELOPE, SEALED, BASE_COUNT }; /* signed assertion, both signed, response-only, encrypted */
 static char *bases[BASE_COUNT];
-static size_t tried;
+GPtrArray *corpus;
 
 static int bases_make(void **state)
 {
 	(void)state;
+	corpus = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
 	for (int base = 0; base < BASE_COUNT; base++) {
 		struct shape shape = shape_good();
 		shape.sign_assertion = base != ENVELOPE;
@@ -32,6 +33,17 @@ static int bases_free(void **state)
 	return 0;
 }
 
+/* Pasted into `provider test` it does no more: nothing is told but what the provider signed. */
+static void explained(const char *name, struct saml_response_question question)
+{
+	question.recorded = true;
+	g_autoptr(json_t) answer = saml_response_check(&question);
+	const char *subject = json_string_at(answer, "subject");
+
+	if (subject && strcmp(subject, shape_good().name) != 0)
+		fail_msg("%s: %s is told", name, subject);
+}
+
 static void refused_bytes(const char *name, const char *xml, size_t length, const char *rule)
 {
 	struct saml_response_question question = question_good(xml);
@@ -42,10 +54,11 @@ static void refused_bytes(const char *name, const char *xml, size_t length, cons
 	if (answer_is_ok(answer, &seen) || (rule && g_strcmp0(rule, seen) != 0))
 		fail_msg("%s: expected %s, got %s by %s", name, rule, json_string_at(answer, "result"), seen);
 	assert_string_not_equal(json_string_at(answer, "result"), "ok");
+	explained(name, question);
 	question = question_good(bases[PLAIN]);
 	g_autoptr(json_t) still = ask_response(&question);
 	assert_answer_ok(still);
-	tried++;
+	g_ptr_array_add(corpus, g_bytes_new(xml, length));
 }
 
 static void refused(const char *name, const char *xml, const char *rule)
@@ -375,7 +388,6 @@ static void replayed_elsewhere(void **state)
 		g_autoptr(json_t) answer = ask_response(&other);
 		assert_false(answer_is_ok(answer, &seen));
 		assert_string_equal(seen, rows[i].rule);
-		tried++;
 	}
 }
 
@@ -512,7 +524,7 @@ static void lasso_does_not_believe_unsigned(void **state)
 static void corpus_is_large(void **state)
 {
 	(void)state;
-	assert_true(tried >= 400);
+	assert_true(corpus->len >= 400);
 }
 
 static const struct CMUnitTest tests[] = {

@@ -5,6 +5,10 @@
 #include "base/clock.h"
 #include "providers/verifier/saml_ask.h"
 
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
 static struct verifier *verifier;
 
 static int cage_open(void **state)
@@ -83,8 +87,61 @@ static void cage_refuses_with_the_reason(void **state)
 	assert_string_equal(rule, "audience");
 }
 
+/* The one child of ours, by the process table. */
+static long child_resident_kib(void)
+{
+	GDir *processes = g_dir_open("/proc", 0, NULL);
+	const char *name;
+	long kib = 0;
+
+	while ((name = g_dir_read_name(processes))) {
+		g_autofree char *path = g_strdup_printf("/proc/%s/status", name), *text = NULL;
+		g_autofree char *parent = g_strdup_printf("\nPPid:\t%d\n", (int)getpid());
+		if (!g_ascii_isdigit(name[0]) || !g_file_get_contents(path, &text, NULL, NULL) || !strstr(text, parent) || !strstr(text, "\nVmRSS:"))
+			continue;
+		kib += strtol(strstr(text, "\nVmRSS:") + strlen("\nVmRSS:"), NULL, 10);
+	}
+	g_dir_close(processes);
+	return kib;
+}
+
+static void corpus_round(void)
+{
+	struct shape shape = shape_good();
+	g_autofree char *good = idp_response(&shape);
+
+	for (guint i = 0; i < corpus->len; i++) {
+		size_t length = 0;
+		struct saml_response_question question = question_good(good), well = question_good(good);
+		const char *rule = NULL;
+		question.bytes = g_bytes_get_data(g_ptr_array_index(corpus, i), &length);
+		question.length = length;
+		g_autoptr(json_t) refused = ask_cage(&question), accepted = ask_cage(&well);
+		assert_false(answer_is_ok(refused, &rule));
+		assert_answer_ok(accepted);
+	}
+}
+
+/* No message that was ever tried is taken by a real child, none of them ends it, after each a sign-in still works, and none leaves anything behind. */
+static void corpus_leaves_nothing_behind(void **state)
+{
+	long before, after;
+
+	(void)state;
+	assert_true(corpus && corpus->len >= 400);
+	corpus_round();
+	before = child_resident_kib();
+	for (int round = 0; round < 2; round++)
+		corpus_round();
+	after = child_resident_kib();
+	assert_true(before > 1000);
+	if (after - before > 512)
+		fail_msg("the child grew from %ld to %ld KiB", before, after);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup(cage_says_what_is_said_outside, cage_open),
-	cmocka_unit_test_teardown(cage_refuses_with_the_reason, cage_close),
+	cmocka_unit_test(cage_refuses_with_the_reason),
+	cmocka_unit_test_teardown(corpus_leaves_nothing_behind, cage_close),
 };
 const struct test_list cage_list = {tests, TEST_COUNT(tests)};

@@ -137,7 +137,7 @@ static void person_signs_in(void **state)
 	assert_true(json_is_false(json_object_get(claims, "email_verified")));
 	assert_string_equal(json_string_at(claims, "name"), "Al\xc3\xaf" "ce M\xc3\xa9lanie");
 	assert_true(json_array_has(json_object_get(claims, "groups"), "wiki"));
-	assert_string_equal(answer.session.sid, "_session1");
+	assert_string_equal(answer.session.sid, "_session1\n7f3c-al\xc3\xaf" "ce");
 	assert_string_equal(answer.session.once, "_assertion1");
 	assert_int_equal(answer.session.once_until_ms, NOW_MS + 360000);
 	assert_non_null(answer.session.logout_keep);
@@ -166,7 +166,7 @@ static void everybody_else_does_not(void **state)
 		enum reason reason;
 	} rows[] = {
 		{&other, xml, VERDICT_VIOLATION, REASON_STATE_INVALID}, {NULL, xml, VERDICT_VIOLATION, REASON_STATE_INVALID}, {&begun, forged, VERDICT_VIOLATION, REASON_TOKEN_SIGNATURE},
-		{&begun, no, VERDICT_REFUSED, REASON_PROVIDER_REFUSED}, {&begun, "garbage", VERDICT_VIOLATION, REASON_PROVIDER_VIOLATION}, {&forced, late, VERDICT_VIOLATION, REASON_TOKEN_AUTH_TIME},
+		{&begun, no, VERDICT_REFUSED, REASON_PROVIDER_REFUSED}, {&begun, "garbage", VERDICT_VIOLATION, REASON_SAML_XML}, {&forced, late, VERDICT_VIOLATION, REASON_TOKEN_AUTH_TIME},
 	};
 	for (size_t i = 0; i < TEST_COUNT(rows); i++) {
 		g_auto(provider_answer_t) answer = complete(rows[i].begun, rows[i].xml);

@@ -125,6 +125,30 @@ static void logout_requests_with_one_fault(void **state)
 	}
 }
 
+/* One that does not say until when it is good is good for five minutes: an old copy signs nobody out. */
+static void logout_request_without_an_end_ages(void **state)
+{
+	static const struct {
+		const char *issued;
+		bool good;
+	} rows[] = {{"2026-09-21T13:33", true}, {"2026-09-21T13:28", true}, {"2026-09-21T13:26", false}, {"2025-09-21T13:33", false}};
+	g_autofree char *good = logout_request(), *endless = replaced(good, " NotOnOrAfter=\"2026-09-21T13:38:20Z\"", "");
+
+	(void)state;
+	for (size_t i = 0; i < TEST_COUNT(rows); i++) {
+		const char *rule = NULL;
+		int64_t expires_ms = 0;
+		g_autofree char *plain = replaced(endless, "2026-09-21T13:33", rows[i].issued), *message = saml_sign(plain, "_l1", key);
+		struct saml_logout_question question = logout_question(SAML_BINDING_POST, message);
+		g_autoptr(json_t) answer = saml_logout_check(&question);
+		assert_int_equal(answer_is_ok(answer, &rule), rows[i].good);
+		if (!rows[i].good)
+			assert_string_equal(rule, "issue_age");
+		else
+			assert_true(json_integer_at(answer, "expires_ms", &expires_ms) && expires_ms > NOW_MS - 60000 && expires_ms <= NOW_MS + 300000);
+	}
+}
+
 static void logout_responses_answer_a_request(void **state)
 {
 	g_autofree char *plain = saml_logout_response(&(struct saml_logout_response){.id = "_a1", .destination = SP_SLO, .issuer = IDP_ENTITY, .in_response_to = "_r9",
@@ -317,6 +341,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup(messages_are_canonical_and_signed, key_make),
 	cmocka_unit_test(logout_requests_are_read),
 	cmocka_unit_test(logout_requests_with_one_fault),
+	cmocka_unit_test(logout_request_without_an_end_ages),
 	cmocka_unit_test(logout_responses_answer_a_request),
 	cmocka_unit_test(redirects_are_signed_over_the_query),
 	cmocka_unit_test(bombs_stop),

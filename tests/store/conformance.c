@@ -150,11 +150,14 @@ static void fill(struct unit *unit, const char *tenant)
 	g_autoptr(json_t) settings = json_object();
 	g_autoptr(client_t) client = client_new("wiki", settings);
 	struct signing_key key = key_of("k");
+	struct saml_key saml = saml_key_of("s", SAML_KEY_SIGNING);
 	GOOD(account_insert(unit, tenant, &account, &error) && credential_set(unit, tenant, ACCOUNT_1, "hash", 0, &error));
 	GOOD(session_insert(unit, tenant, &session, &error) && grant_insert(unit, tenant, &grant, &error) && flow_insert(unit, tenant, &flow, &error));
 	GOOD(code_insert(unit, tenant, &code, &error) && refresh_insert(unit, tenant, &refresh, &error) && access_insert(unit, tenant, &access, &error));
 	GOOD(log_insert(unit, tenant, &row, &error) && client_put(unit, tenant, client, &error) && key_insert(unit, tenant, &key, &error));
+	GOOD(saml_key_insert(unit, tenant, &saml, &error));
 	signing_key_clear(&key);
+	saml_key_clear(&saml);
 }
 
 static enum found anything_found(struct unit *unit, const char *tenant)

@@ -188,6 +188,39 @@ static void providers_are_per_tenant(void **state)
 	assert_int_equal(changes_of(world->store, TENANT_A, "provider", "directory"), 3);
 }
 
+static bool saml_key_collect(const struct saml_key *key, void *data)
+{
+	g_string_append_printf(data, "%s:%d:%d:%s:%s:%" G_GINT64_FORMAT ":%" G_GINT64_FORMAT " ", key->kid, (int)key->purpose, (int)key->state, key->certificate,
+	                       (const char *)secret_bytes(key->pkcs8), key->activated_ms, key->retired_ms);
+	return true;
+}
+
+/* What signs now comes first, what is over last. */
+static void saml_keys_are_per_tenant_and_in_order(void **state)
+{
+	struct world *world = *state;
+	struct saml_key keys[] = { saml_key_of("k1", SAML_KEY_SIGNING), saml_key_of("k2", SAML_KEY_ENCRYPTION), saml_key_of("k3", SAML_KEY_SIGNING) };
+	struct unit *unit = write_begin(world->store);
+	for (size_t i = 0; i < G_N_ELEMENTS(keys); i++)
+		GOOD(saml_key_insert(unit, TENANT_A, &keys[i], &error));
+	GOOD(saml_key_insert(unit, TENANT_B, &keys[0], &error));
+	REFUSED(ERROR_CONFLICT, saml_key_insert(unit, TENANT_A, &keys[0], &error));
+	GOOD(saml_key_set_state(unit, TENANT_A, "k1", KEY_STATE_ACTIVE, 100, &error));
+	GOOD(saml_key_set_state(unit, TENANT_A, "k1", KEY_STATE_RETIRED, 200, &error));
+	GOOD(saml_key_set_state(unit, TENANT_A, "k3", KEY_STATE_ACTIVE, 200, &error));
+	REFUSED(ERROR_NOT_FOUND, saml_key_set_state(unit, TENANT_B, "k3", KEY_STATE_REVOKED, 300, &error));
+	write_commit();
+	world_reopen(world);
+	g_autoptr(GString) a = g_string_new(""), b = g_string_new("");
+	GOOD(saml_key_list(reader_of(world->store), TENANT_A, saml_key_collect, a, &error));
+	GOOD(saml_key_list(reader_of(world->store), TENANT_B, saml_key_collect, b, &error));
+	assert_string_equal(a->str, "k3:0:2:TUlJ:private-key-bytes:200:0 k2:1:1:TUlJ:private-key-bytes:0:0 k1:0:3:TUlJ:private-key-bytes:100:200 ");
+	assert_string_equal(b->str, "k1:0:1:TUlJ:private-key-bytes:0:0 ");
+	assert_int_equal(changes_of(world->store, TENANT_A, "saml_key", "k1"), 3);
+	for (size_t i = 0; i < G_N_ELEMENTS(keys); i++)
+		saml_key_clear(&keys[i]);
+}
+
 static bool key_collect(const struct signing_key *key, void *data)
 {
 	g_string_append_printf(data, "%s:%d:%d:%s:%" G_GINT64_FORMAT ":%" G_GINT64_FORMAT " ", key->kid, (int)key->algorithm, (int)key->state,
@@ -223,6 +256,7 @@ static const struct CMUnitTest tests[] = {
 	WORLD_TEST(a_removed_client_takes_its_grants_and_tokens),
 	WORLD_TEST(resources_are_per_tenant),
 	WORLD_TEST(providers_are_per_tenant),
+	WORLD_TEST(saml_keys_are_per_tenant_and_in_order),
 	WORLD_TEST(keys_are_per_tenant_and_change_state),
 };
 TEST_GROUP(client_conformance, tests);

@@ -33,10 +33,13 @@ static void fill_configuration(struct unit *unit, const char *tenant)
 	g_autoptr(resource_t) resource = resource_new("https://api.example", settings);
 	struct provider_record provider = provider_of("directory", "bind-secret");
 	struct signing_key key = key_of("kid-1");
+	struct saml_key saml = saml_key_of("x5t", SAML_KEY_SIGNING);
 	GOOD(client_put(unit, tenant, client, &error) && resource_put(unit, tenant, resource, &error));
 	GOOD(provider_put(unit, tenant, &provider, &error) && key_insert(unit, tenant, &key, &error));
+	GOOD(saml_key_insert(unit, tenant, &saml, &error));
 	provider_record_clear(&provider);
 	signing_key_clear(&key);
+	saml_key_clear(&saml);
 }
 
 static void fill_tokens(struct unit *unit, const char *tenant)
@@ -104,6 +107,13 @@ static bool key_check(const struct signing_key *key, void *data)
 	return true;
 }
 
+static bool saml_key_check(const struct saml_key *key, void *data)
+{
+	assert_string_equal((const char *)secret_bytes(key->pkcs8), "private-key-bytes");
+	(*(int *)data)++;
+	return true;
+}
+
 static bool row_check(const struct log_row *row, void *data)
 {
 	assert_memory_equal(row->hash, digest_of((uint8_t)row->seq), DIGEST_SIZE);
@@ -135,9 +145,10 @@ static void read_configuration(struct unit *unit, const char *tenant)
 	FOUND_IS(FOUND, client_find(unit, tenant, "wiki", &client, &error));
 	FOUND_IS(FOUND, resource_find(unit, tenant, "https://api.example", &resource, &error));
 	GOOD(provider_list(unit, tenant, provider_check, &providers, &error) && key_list(unit, tenant, key_check, &keys, &error));
+	GOOD(saml_key_list(unit, tenant, saml_key_check, &keys, &error));
 	assert_memory_equal(client->secrets[0].digest, digest_of(7), DIGEST_SIZE);
 	assert_string_equal(resource->scopes, "wiki.read");
-	assert_true(providers == 1 && keys == 1);
+	assert_true(providers == 1 && keys == 2);
 }
 
 static void read_tokens(struct unit *unit, const char *tenant)

@@ -49,6 +49,8 @@ static void fill(struct unit *unit, const char *tenant)
 	struct session session = session_of(SESSION_1, 1, ACCOUNT_1);
 	struct provider_record provider = provider_of("okta", "hush");
 	struct signing_key key = key_of("kid-1");
+	struct saml_key saml = saml_key_of("x5t", SAML_KEY_ENCRYPTION);
+	GOOD(saml_key_insert(unit, tenant, &saml, &error));
 	GOOD(account_insert(unit, tenant, &account, &error) && session_insert(unit, tenant, &session, &error));
 	GOOD(session_keep_set(unit, tenant, SESSION_1, keep, &error) && provider_put(unit, tenant, &provider, &error) && key_insert(unit, tenant, &key, &error));
 	for (int i = 0; i < LINKS; i++) {
@@ -61,6 +63,7 @@ static void fill(struct unit *unit, const char *tenant)
 	session_clear(&session);
 	provider_record_clear(&provider);
 	signing_key_clear(&key);
+	saml_key_clear(&saml);
 }
 
 static int set_up(void **state)
@@ -117,11 +120,18 @@ static void assert_uses(const struct place *place, const char *id, int64_t share
 	struct key_uses uses = uses_of(place, id);
 	assert_int_equal(uses.providers, share);
 	assert_int_equal(uses.signing_keys, share);
+	assert_int_equal(uses.saml_keys, share);
 	assert_int_equal(uses.sessions, share);
 	assert_int_equal(uses.links, share * LINKS);
 }
 
 static bool key_is_ours(const struct signing_key *key, void *data)
+{
+	*(bool *)data = key->pkcs8 != NULL;
+	return true;
+}
+
+static bool saml_key_is_ours(const struct saml_key *key, void *data)
 {
 	*(bool *)data = key->pkcs8 != NULL;
 	return true;
@@ -136,9 +146,10 @@ static bool provider_is_ours(const struct provider_record *provider, void *data)
 static void assert_all_opens(const struct place *place, const char *tenant)
 {
 	struct unit *unit = reader_of(place->store);
-	bool key = false, provider = false;
+	bool key = false, saml_key = false, provider = false;
 	GOOD(key_list(unit, tenant, key_is_ours, &key, &error) && provider_list(unit, tenant, provider_is_ours, &provider, &error));
-	assert_true(key && provider);
+	GOOD(saml_key_list(unit, tenant, saml_key_is_ours, &saml_key, &error));
+	assert_true(key && saml_key && provider);
 	g_autoptr(secret_t) of_session = NULL;
 	FOUND_IS(FOUND, session_keep_find(unit, tenant, SESSION_1, &of_session, &error));
 	for (int i = 0; i < LINKS; i++) {

@@ -307,6 +307,12 @@ struct log_row log_row_of(const char *node, int64_t seq, int64_t time_ms, const 
 	return row;
 }
 
+struct saml_key saml_key_of(const char *kid, enum saml_key_purpose purpose)
+{
+	return (struct saml_key){ .kid = g_strdup(kid), .purpose = purpose, .state = KEY_STATE_NEXT, .certificate = g_strdup("TUlJ"), .pkcs8 = secret_new("private-key-bytes", strlen("private-key-bytes")),
+		.created_ms = NOW };
+}
+
 struct signing_key key_of(const char *kid)
 {
 	return (struct signing_key){

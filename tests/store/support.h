@@ -86,6 +86,7 @@ struct code code_of(uint8_t digest, const char *grant);
 struct refresh_token refresh_of(uint8_t digest, const char *grant);
 struct access_token access_of(uint8_t digest, const char *grant);
 struct log_row log_row_of(const char *node, int64_t seq, int64_t time_ms, const char *event);
+struct saml_key saml_key_of(const char *kid, enum saml_key_purpose purpose);
 struct signing_key key_of(const char *kid);
 struct provider_record provider_of(const char *name, const char *secret);
 

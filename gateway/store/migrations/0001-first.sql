@@ -130,6 +130,20 @@ CREATE TABLE signing_key (
 	PRIMARY KEY (tenant, kid)
 ) {table};
 
+-- What identity providers pin: keys with certificates, for SAML. `purpose`: signing or encryption.
+CREATE TABLE saml_key (
+	tenant TEXT NOT NULL,
+	kid TEXT NOT NULL,
+	purpose TEXT NOT NULL,
+	state TEXT NOT NULL,
+	certificate TEXT NOT NULL,
+	pkcs8_sealed TEXT NOT NULL,
+	created_ms {int} NOT NULL,
+	activated_ms {int} NOT NULL,
+	retired_ms {int} NOT NULL,
+	PRIMARY KEY (tenant, kid)
+) {table};
+
 CREATE TABLE flow (
 	tenant TEXT NOT NULL,
 	digest {bytes} NOT NULL,

@@ -1,0 +1,35 @@
+<?php
+$folder = getenv('RIG');
+$secure = strpos(rig('origin'), 'https:') === 0;
+$cookie = 'ssp' . parse_url(rig('origin'), PHP_URL_PORT); // ports share a host's cookies
+$config = [
+	'baseurlpath' => rig('origin') . '/',
+	'certdir' => "$folder/",
+	'loggingdir' => "$folder/",
+	'datadir' => "$folder/",
+	'tempdir' => "$folder/temp",
+	'metadatadir' => __DIR__ . '/metadata/',
+	'attributenamemapdir' => '/etc/simplesamlphp/attributemap/',
+	'secretsalt' => 'a salt of the rig',
+	'auth.adminpassword' => 'a password of the rig',
+	'timezone' => 'UTC',
+	'trusted.url.domains' => null,
+	'showerrors' => true,
+	'errorreporting' => false,
+	'logging.handler' => 'file',
+	'logging.level' => \SimpleSAML\Logger::INFO,
+	'enable.saml20-idp' => true,
+	'module.enable' => ['exampleauth' => true, 'core' => true, 'saml' => true],
+	'session.duration' => rig('session_seconds'),
+	'session.cookie.name' => $cookie,
+	'session.cookie.secure' => $secure,
+	'session.cookie.samesite' => $secure ? 'None' : 'Lax',
+	'session.phpsession.cookiename' => "{$cookie}php",
+	'session.phpsession.savepath' => "$folder/sessions",
+	'session.authtoken.cookiename' => "{$cookie}token",
+	'language.default' => 'en',
+	'language.cookie.secure' => $secure,
+	'language.cookie.samesite' => $secure ? 'None' : 'Lax',
+	'metadata.sources' => [['type' => 'flatfile']],
+	'store.type' => 'phpsession',
+];
