@@ -41,13 +41,14 @@ const struct root_keys *store_keys(const struct store *store);
 /* Whether a database is there at all (so that a key file is never made against one): FOUND, MISSING, BROKEN. */
 enum found store_exists(const char *address, GError **error);
 
-/* The calling thread's reader. NULL with *error ERROR_UNAVAILABLE. */
+/* What reads are made with, by any thread: each statement borrows a connection and sees what was committed when it began. NULL with *error
+ * ERROR_UNAVAILABLE when there is none to borrow. */
 struct unit *store_reader(struct store *store, GError **error);
 /* Runs `work` in a transaction; true once it is durable. False with *error: what `work` set, ERROR_UNAVAILABLE when the writer did not come to it in
  * time (then it never runs), ERROR_INTERNAL when the commit failed (nothing of it holds). */
 bool store_write(struct store *store, bool (*work)(struct unit *unit, void *data, GError **error), void *data, GError **error);
 /* As store_write, without waiting; `data` is freed with `release` afterwards, done or not. For the log of machine-only grants: durable within a second,
- * failures are counted and logged. False when the queue is full. What is awaited never stands behind it. */
+ * failures are counted and logged. `work` may be run, undone and run again. False when the queue is full. What is awaited never stands behind it. */
 bool store_write_later(struct store *store, bool (*work)(struct unit *unit, void *data, GError **error), void *data, GDestroyNotify release);
 /* As store_write_later, for what strangers can cause: False when the queue is half full already, so that the other half is left to what was granted. */
 bool store_write_spare(struct store *store, bool (*work)(struct unit *unit, void *data, GError **error), void *data, GDestroyNotify release);
@@ -114,6 +115,8 @@ bool account_insert(struct unit *unit, const char *tenant, const struct account 
 bool account_update(struct unit *unit, const char *tenant, const struct account *account, GError **error);
 bool account_remove(struct unit *unit, const char *tenant, const char *account, GError **error); /* the id is never given again */
 enum found account_find(struct unit *unit, const char *tenant, const char *account, struct account *ret, GError **error);
+/* FOUND while it is there and not disabled: for a transaction that read it before it began. */
+enum found account_still(struct unit *unit, const char *tenant, const char *account, GError **error);
 /* By user name, else by an address that exactly one account has. */
 enum found account_find_login(struct unit *unit, const char *tenant, const char *login_key, struct account *ret, GError **error);
 bool account_list(struct unit *unit, const char *tenant, bool (*each)(const struct account *account, void *data), void *data, GError **error);
@@ -197,13 +200,15 @@ bool session_list(struct unit *unit, const char *tenant, const char *account, bo
 /* Grants and tokens. */
 bool grant_insert(struct unit *unit, const char *tenant, const struct grant *grant, GError **error);
 enum found grant_find(struct unit *unit, const char *tenant, const char *grant, struct grant *ret, GError **error);
+/* FOUND while it is not revoked: for a transaction that read it before it began. */
+enum found grant_still(struct unit *unit, const char *tenant, const char *grant, GError **error);
 bool grant_revoke(struct unit *unit, const char *tenant, const char *grant, int64_t now_ms, GError **error);
 /* What a person allowed a client, remembered beyond sessions and grants until the client or the account goes. put replaces. Caller frees *ret_scope. */
 bool consent_put(struct unit *unit, const char *tenant, const char *account, const char *client_id, const char *scope, int64_t now_ms, GError **error);
 enum found consent_find(struct unit *unit, const char *tenant, const char *account, const char *client_id, char **ret_scope, GError **error);
 bool code_insert(struct unit *unit, const char *tenant, const struct code *code, GError **error);
-/* Claims the code by one UPDATE … RETURNING. FOUND: *ret as it was claimed, used_ms 0 before; used earlier: FOUND with ret->used_ms of the first use. */
-enum found code_claim(struct unit *unit, const char *tenant, const uint8_t digest[DIGEST_SIZE], int64_t now_ms, struct code *ret, GError **error);
+/* Claims the code by one UPDATE. FOUND with *ret_used_ms 0: it is the caller's; else when it was used first. */
+enum found code_claim(struct unit *unit, const char *tenant, const uint8_t digest[DIGEST_SIZE], int64_t now_ms, int64_t *ret_used_ms, GError **error);
 enum found code_find(struct unit *unit, const char *tenant, const uint8_t digest[DIGEST_SIZE], struct code *ret, GError **error);
 bool refresh_insert(struct unit *unit, const char *tenant, const struct refresh_token *token, GError **error);
 enum found refresh_find(struct unit *unit, const char *tenant, const uint8_t digest[DIGEST_SIZE], struct refresh_token *ret, GError **error);
