@@ -11,7 +11,8 @@ static const struct {
 	enum reason reason;
 } reasons[] = {
 	{"response_signature", REASON_TOKEN_SIGNATURE}, {"assertion_signature", REASON_TOKEN_SIGNATURE}, {"response_reference", REASON_TOKEN_SIGNATURE},
-	{"assertion_reference", REASON_TOKEN_SIGNATURE}, {"xml_algorithm", REASON_TOKEN_ALGORITHM}, {"encryption_algorithm", REASON_TOKEN_ALGORITHM},
+	{"assertion_reference", REASON_TOKEN_SIGNATURE}, {"message_signature", REASON_TOKEN_SIGNATURE}, {"message_reference", REASON_TOKEN_SIGNATURE},
+	{"query_signature", REASON_TOKEN_SIGNATURE}, {"xml_algorithm", REASON_TOKEN_ALGORITHM}, {"encryption_algorithm", REASON_TOKEN_ALGORITHM},
 	{"issuer", REASON_TOKEN_ISSUER}, {"assertion_issuer", REASON_TOKEN_ISSUER}, {"audience", REASON_TOKEN_AUDIENCE},
 	{"in_response_to", REASON_STATE_INVALID}, {"confirmation_in_response_to", REASON_STATE_INVALID}, {"not_before", REASON_TOKEN_NOT_YET},
 	{"issue_instant", REASON_TOKEN_NOT_YET}, {"authn_instant", REASON_TOKEN_NOT_YET}, {"not_on_or_after", REASON_TOKEN_OLD},

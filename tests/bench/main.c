@@ -1,13 +1,14 @@
 /* The measurements, in rounds: in each one the ceilings and what is held against them follow one another within seconds, so that a busy machine weighs on
  * both. The figure of a service's operation is the processor time the server spends on it.
  *
- *   prepare ─→ starts ─→ memory ─→ rounds (HTTP, signatures, rows, tokens) ─→ sign-ins ─→ flood ─→ table
+ *   prepare ─→ starts ─→ memory ─→ rounds (HTTP, signatures, rows, tokens) ─→ sign-ins ─→ flood ─→ trickling clients ─→ table
  */
 #include "ceilings.h"
 #include "crowd.h"
 #include "directory.h"
 #include "figures.h"
 #include "scripts.h"
+#include "trickle.h"
 #include "verifier.h"
 #include <signal.h>
 #include <stdio.h>
@@ -86,6 +87,11 @@ static size_t answer_size(const struct bench *bench, const GString *request, con
 	if (answer.status != 200 || !strstr(answer.body, wanted))
 		g_error("an answer is not what it should be: %u %s", answer.status, answer.body);
 	return answer.body_length;
+}
+
+static double resident_mb(const struct bench *bench)
+{
+	return (double)subject_resident(&bench->gateway) / 1024;
 }
 
 /* --- the rounds --- */
@@ -312,6 +318,7 @@ static void note_flood(const struct bench *bench, const struct stream *streams, 
 	row_add(&rows[FLOOD_EXCHANGES], (double)(exchanges->failures + exchanges->sheds), 0);
 	row_add(&rows[FLOOD_SHED_TIME], histogram_ms(&sign_ins->shed_time, 0.99), 0);
 	row_add(&rows[FLOOD_SHED_COST], offered > 0 ? 100 * (double)sign_ins->sheds / offered : 0, 0);
+	row_add(&rows[FLOOD_FAILED], (double)sign_ins->failures, 0);
 	row_add(&rows[FLOOD_HASHES], (double)sign_ins->operations / seconds, bench->hashes_per_s);
 	rows[FLOOD_SHED_TIME].rate = (double)sign_ins->sheds / seconds;
 	rows[FLOOD_P99].rate = (double)introspections->operations / seconds;
@@ -340,11 +347,45 @@ static void flood(struct bench *bench)
 	};
 	g_autofree struct stream *idle = g_memdup2(plan, sizeof plan), *busy = g_memdup2(plan, sizeof plan);
 	flood_load(bench, idle, SIGN_INS);
+	double resident = resident_mb(bench);
 	struct load_result result = flood_load(bench, busy, FLOOD_STREAMS);
+	row_add(&rows[FLOOD_MEMORY], resident_mb(bench) - resident, 0);
 	row_add(&rows[FLOOD_P99], p99(busy), p99(idle));
 	note_flood(bench, busy, result.seconds);
 	for (unsigned i = 0; i < pages->len; i++)
 		g_string_free(pages->pdata[i], TRUE);
+}
+
+#define PLACES 960 /* the gateway's default for connections, and for those of one address */
+#define PLACES_EACH 240
+
+struct crowd {
+	uint16_t port;
+	pid_t process;
+};
+
+static void crowd_come(void *data)
+{
+	struct crowd *crowd = data;
+	crowd->process = trickle_start(crowd->port, 4 * PLACES, PLACES_EACH);
+}
+
+/* Nearly every place is held by a client that never finishes, from addresses enough to have them all, and three times as many wait for one: what is asked on
+ * connections that were there before goes on as if alone. */
+static void trickled(struct bench *bench)
+{
+	const struct scene introspection = { .request = bench->introspection, .expected = 200 };
+	const struct stream alone = { .script = script_same, .data = &introspection, .connections = VISITORS, .rate = 1000 };
+	const struct load load = { .port = bench->gateway.port, .server = bench->gateway.process, .warm_ms = 500, .measure_ms = bench->plan.flood_ms };
+	struct crowd crowd = { .port = bench->gateway.port };
+	struct stream idle = alone, busy = alone;
+	load_run(&load, &idle, 1);
+	load_run_beside(&load, &busy, 1, crowd_come, &crowd);
+	trickle_stop(crowd.process);
+	row_add(&rows[TRICKLE_P99], histogram_ms(&busy.time, 0.99), histogram_ms(&idle.time, 0.99));
+	row_add(&rows[TRICKLE_ERRORS], (double)(busy.failures + busy.sheds), 0);
+	rows[TRICKLE_P99].rate = (double)busy.operations * 1000 / (double)bench->plan.flood_ms;
+	complain("introspection beside trickling clients", &busy);
 }
 
 /* --- starts and memory --- */
@@ -353,11 +394,6 @@ static void start_gateway(struct bench *bench)
 {
 	double ms = subject_start(&bench->gateway, SERVER_CPU);
 	row_add(&rows[START], ms, 0);
-}
-
-static double resident_mb(const struct bench *bench)
-{
-	return (double)subject_resident(&bench->gateway) / 1024;
 }
 
 static void introspect_once(const struct bench *bench, const char *token)
@@ -498,6 +534,8 @@ static void run_rest(struct bench *bench, const char *where)
 		row_add(&rows[RESIDENT_BLOCKS], resident_mb(bench), 0);
 	if (wants(bench, "flood"))
 		flood(bench);
+	if (wants(bench, "trickle"))
+		trickled(bench);
 	for (unsigned i = 0; wants(bench, "verifier") && i < bench->plan.rounds; i++)
 		verifier_round(bench);
 	if (wants(bench, "ldap_sign_in") && directory_installed())
@@ -523,7 +561,7 @@ int main(int argc, char **argv)
 	const GOptionEntry entries[] = {
 		{ "quick", 'q', 0, G_OPTION_ARG_NONE, &is_quick, "About twenty seconds instead of about three minutes", NULL },
 		{ "json", 0, 0, G_OPTION_ARG_NONE, &json, "Print an array of objects", NULL },
-		{ "only", 0, 0, G_OPTION_ARG_STRING, &only, "One figure and the ceilings (a name of --json; sign_in, ldap_sign_in, verifier, flood, memory)", "NAME" },
+		{ "only", 0, 0, G_OPTION_ARG_STRING, &only, "One figure and the ceilings (a name of --json; sign_in, ldap_sign_in, verifier, flood, trickle, memory)", "NAME" },
 		{ "rounds", 0, 0, G_OPTION_ARG_INT, &rounds, "How often everything is measured", "N" },
 		{ "measure", 0, 0, G_OPTION_ARG_INT, &measure_ms, "How long each time", "MS" },
 		{ "crowd", 0, 0, G_OPTION_ARG_NONE, &crowded, "Also in a store of 10,000 tenants and 1,000,000 accounts (2 GB of disk)", NULL },

@@ -348,7 +348,7 @@ static void nobody_waits_for_anothers_refresh(void **state)
 		g_usleep(1000);
 	int64_t started_ms = clock_monotonic_ms();
 	get(&shelf, "a/idp", "keys 1");
-	assert_in_range(clock_monotonic_ms() - started_ms, 0, 500);
+	assert_in_range(clock_monotonic_ms() - started_ms, 0, 4000); /* the one that is held would be given up after 8 s */
 	fetch_rig_ask("release");
 	pthread_join(thread, NULL);
 	assert_string_equal(askings[0].got->body, "keys 2");

@@ -235,9 +235,9 @@ static void what_is_used_up_is_used_up_in_one_tenant_and_for_one_purpose(void **
 	/* Kept longer than anybody would take it, and no longer. */
 	bool more;
 	unit = write_begin(world->store);
-	GOOD(store_purge(unit, NOW + 999 + 5 * 60 * 1000, 1000, &more, &error));
+	GOOD(store_purge(unit, NOW + 999 + 120 * 60 * 1000, 1000, &more, &error));
 	FOUND_IS(MISSING, once_claim(unit, TENANT_A, "assertion okta", "_1", NOW + 1000, &error));
-	GOOD(store_purge(unit, NOW + 1001 + 5 * 60 * 1000, 1000, &more, &error));
+	GOOD(store_purge(unit, NOW + 1001 + 120 * 60 * 1000, 1000, &more, &error));
 	FOUND_IS(FOUND, once_claim(unit, TENANT_A, "assertion okta", "_1", NOW + 1000, &error));
 	write_commit();
 }

@@ -67,7 +67,7 @@ export const FORM_FAULTS = {
 	'a SHA-1 digest': [{ algorithms: { digest: 'http://www.w3.org/2000/09/xmldsig#sha1' } }, 'token_algorithm', 'xml_algorithm'],
 	'inclusive canonicalization': [{ algorithms: { canonicalization: 'http://www.w3.org/TR/2001/REC-xml-c14n-20010315' } }, 'token_algorithm', 'xml_algorithm'],
 	'HMAC for a signature': [after('http://www.w3.org/2001/04/xmldsig-more#rsa-sha256', 'http://www.w3.org/2001/04/xmldsig-more#hmac-sha256'), 'token_algorithm', 'xml_algorithm'],
-	'a second assertion': [after(/<saml:Assertion\b.*<\/saml:Assertion>/s, (one) => one.replace(/ ID="[^"]*"/, ' ID="_evil"').replace(/<ds:Signature\b.*?<\/ds:Signature>/s, '') + one), 'provider_violation'],
+	'a second assertion': [after(/<saml:Assertion\b.*<\/saml:Assertion>/s, (one) => one.replace(/ ID="[^"]*"/, ' ID="_evil"').replace(/<ds:Signature\b.*?<\/ds:Signature>/s, '') + one), 'provider_violation', 'one_assertion'],
 	'the signed assertion wrapped into another': [after(/<saml:Assertion\b.*<\/saml:Assertion>/s, (one) => one.replace(/ ID="[^"]*"/, ' ID="_evil"').replace(/<ds:Signature\b.*?<\/ds:Signature>/s, '')
 		.replace('</saml:Assertion>', `<saml:Advice>${one}</saml:Advice></saml:Assertion>`)), 'saml_xml'],
 	'a comment in the name': [after(NAME, '$1ada<!-- -->.evil$2'), 'saml_xml', 'xml_comment'],
@@ -76,7 +76,7 @@ export const FORM_FAULTS = {
 	'a document type': [after(/^(<\?xml[^>]*>\s*)?/, '<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]>'), 'saml_xml', 'xml_doctype'],
 	'no XML': [{ text: () => 'SAML? No, thank you.' }, 'saml_xml'],
 	'half of it': [{ text: (all) => all.slice(0, all.length / 2) }, 'saml_xml'],
-	'300 KB': [after('</saml:Subject>', `</saml:Subject>${' '.repeat(300 << 10)}`), 'provider_violation'],
+	'300 KB': [after('</saml:Subject>', `</saml:Subject>${' '.repeat(300 << 10)}`), 'provider_violation', 'SAMLResponse'],
 	'a logout instead': [after(/^.*$/s, `<samlp:LogoutResponse xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" ID="_a" Version="2.0"/>`), 'saml_xml'],
 	'an answer that is not base64': [{ form: (fields) => { fields.set('SAMLResponse', '<<<>>>') } }, 'provider_violation', 'SAMLResponse'],
 }
