@@ -13,6 +13,7 @@
 #define PURGE_EVERY_MS 60000
 #define SLICE_ROWS 500
 #define SLICE_PAUSE_MS 50
+#define CLOCK_STEP_MS 60000
 
 struct housekeeping {
 	const struct gateway *gateway;
@@ -21,7 +22,7 @@ struct housekeeping {
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
 	bool stopping;
-	int64_t next_flush_ms, next_purge_ms; /* its thread only */
+	int64_t next_flush_ms, next_purge_ms, clock_apart_ms; /* its thread only; apart: the time of day from the clock that nobody sets */
 };
 
 /* True when it is time to stop. */
@@ -63,11 +64,24 @@ static void purge(struct housekeeping *housekeeping)
 	}
 }
 
+/* Whatever lives by the time of day ends early or late when it is set: whoever looks for the reason of a thousand sign-outs finds it here. */
+static void clock_watch(struct housekeeping *housekeeping)
+{
+	int64_t apart_ms = clock_now_ms() - clock_monotonic_ms(), step_ms = apart_ms - housekeeping->clock_apart_ms;
+	housekeeping->clock_apart_ms = apart_ms;
+	if (ABS(step_ms) < CLOCK_STEP_MS)
+		return;
+	g_autofree char *seconds = g_strdup_printf("%" G_GINT64_FORMAT, step_ms / 1000);
+	log_line(LOG_LEVEL_WARNING, "clock.step", "detail", "the machine's clock was set, or the machine slept", "seconds", seconds, NULL);
+}
+
 static void *keep_house(void *data)
 {
 	struct housekeeping *housekeeping = data;
+	housekeeping->clock_apart_ms = clock_now_ms() - clock_monotonic_ms();
 	while (!wait_or_stop(housekeeping, WAKE_MS)) {
 		int64_t now_ms = clock_monotonic_ms();
+		clock_watch(housekeeping);
 		password_hasher_trim(housekeeping->gateway->hasher, now_ms);
 		flush_counted(housekeeping);
 		if (now_ms >= housekeeping->next_purge_ms) {

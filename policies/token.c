@@ -49,7 +49,10 @@ static struct refresh_decision refresh(enum refresh_use use, enum reason reason)
  * the thief, ends the family. Neither the idle limit of the old token nor the client's present setting changes that. */
 static struct refresh_decision decide_old(const struct refresh_facts *facts)
 {
-	if (!facts->successor_used && facts->now_ms - facts->rotated_ms < facts->grace_ms)
+	int64_t since_ms = facts->now_ms - facts->rotated_ms;
+
+	/* The lower bound: a clock that was set back by an hour does not make the grace an hour longer. */
+	if (!facts->successor_used && since_ms < facts->grace_ms && since_ms > -facts->grace_ms)
 		return refresh(REFRESH_RETRY, REASON_OK);
 	return refresh(REFRESH_REVOKE_FAMILY, REASON_REFRESH_REPLAYED);
 }

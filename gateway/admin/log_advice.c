@@ -48,6 +48,7 @@ static const char *const advice[] = {
 	[REASON_CLIENT_UNKNOWN] = "Check the client_id and the issuer the application was given; `passerelle client list` shows what there is.",
 	[REASON_CLIENT_SECRET_WRONG] = "Check the application's secret; `passerelle client rotate-secret ID` makes a new one.",
 	[REASON_CLIENT_ASSERTION_WRONG] = "The failed check above says what is wrong with it; compare the application's key with the client's jwks, and both clocks.",
+	[REASON_CLIENT_KEYS_UNAVAILABLE] = "The failed check above says what came of it; try the client's jwks_uri from this machine, and see outbound in passerelle.yaml.",
 	[REASON_CLIENT_ASSERTION_REPLAYED] = "The application sent one assertion twice, or somebody took a copy: each needs a jti of its own.",
 	[REASON_CLIENT_METHOD_WRONG] = "Set token_endpoint_auth_method to what the application does, or the application to what is declared.",
 	[REASON_CLIENT_AUTH_MISSING] = "The application must authenticate at the token endpoint; declare token_endpoint_auth_method: none only for a public client.",

@@ -187,6 +187,17 @@ bool http_server_adjust(struct http_server *server, const struct http_adjustment
 	return true;
 }
 
+/* Ends are summed before beginnings: a request may begin in between, never end uncounted, so none means that none was under way. */
+static uint64_t requests_under_way(const struct http_server *server)
+{
+	uint64_t completed = 0, started = 0;
+	for (size_t i = 0; i < server->counters_size; i++)
+		completed += atomic_load(&server->counters[i].completed);
+	for (size_t i = 0; i < server->counters_size; i++)
+		started += atomic_load(&server->counters[i].started);
+	return started - completed;
+}
+
 struct http_figures http_server_figures(const struct http_server *server)
 {
 	struct http_figures figures = { 0 };
@@ -197,19 +208,14 @@ struct http_figures http_server_figures(const struct http_server *server)
 		figures.shed += atomic_load(&counters->shed);
 		figures.suspended += atomic_load(&counters->suspended);
 	}
+	figures.under_way = requests_under_way(server);
 	peers_figures(server->peers, &figures);
 	return figures;
 }
 
-/* Ends are summed before beginnings: a request may begin in between, never end uncounted, so equality means that none was under way. */
 static bool server_is_quiet(struct http_server *server)
 {
-	uint64_t completed = 0, started = 0;
-	for (size_t i = 0; i < server->counters_size; i++)
-		completed += atomic_load(&server->counters[i].completed);
-	for (size_t i = 0; i < server->counters_size; i++)
-		started += atomic_load(&server->counters[i].started);
-	return completed == started;
+	return requests_under_way(server) == 0;
 }
 
 static bool handlers_are_done(struct http_server *server)

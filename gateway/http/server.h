@@ -55,9 +55,10 @@ struct http_options {
 	int64_t queue_ms;            /* longest wait for a worker before 503: 100 */
 };
 
-/* Since the start, but for `connections`: how many are open now. `suspended`: requests that were handed to workers. */
+/* Since the start, but for `connections`, how many are open now, and `under_way`, requests begun whose end is still to come. `suspended`: requests that were handed
+ * to workers. */
 struct http_figures {
-	uint64_t requests, refused_by_guard, shed, suspended, connections, timeouts;
+	uint64_t requests, refused_by_guard, shed, suspended, connections, timeouts, under_way;
 };
 
 /* Of one route since the start; the last one holds what met no route. Latency: from the whole head to the last byte of the answer. */

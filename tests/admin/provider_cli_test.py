@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import pty
+import random
 import re
 import shutil
 import socket
@@ -265,6 +266,18 @@ def links_are_declared_shown_and_exported():
 	assert there.json('user', 'show', 'bruno')['groups'] == ['staff']
 
 
+def free_port():
+	"""Below those that Linux gives to outgoing connections: one of these could be taken before the directory listens there."""
+	while True:
+		with socket.socket() as probe:
+			port = random.randrange(10240, 32768)
+			try:
+				probe.bind(('127.0.0.1', port))
+				return port
+			except OSError:
+				continue
+
+
 class Directory:
 	"""A slapd of its own, with one person in one group."""
 
@@ -325,9 +338,7 @@ member: uid=carla,ou=people,dc=example,dc=org
 ''')
 		add = shutil.which('slapadd', path=os.path.dirname(program))
 		subprocess.run([add, '-f', place / 'slapd.conf', '-l', place / 'people.ldif'], check=True, capture_output=True, timeout=60)
-		with socket.socket() as probe:
-			probe.bind(('127.0.0.1', 0))
-			self.port = probe.getsockname()[1]
+		self.port = free_port()
 		self.process = subprocess.Popen([program, '-d', '0', '-h', f'ldap://127.0.0.1:{self.port}/', '-f', place / 'slapd.conf'],
 		                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 

@@ -66,6 +66,27 @@ static void nothing_is_an_empty_form(void **state)
 	form_free(NULL);
 }
 
+/* At every place of a value, whatever is before and behind: ASCII is looked at eight bytes at a time. */
+static void a_wrong_byte_is_found_wherever_it_stands(void **state)
+{
+	(void)state;
+	static const char wrong[] = { '\0', '\xff', '\x80' };
+	char text[] = "a=0123456789abcdef012\x7f\x01";
+	size_t length = sizeof text - 1;
+	g_autoptr(form_t) good = form_parse(text, length, NULL);
+	assert_string_equal(form_get(good, "a"), text + 2);
+	for (size_t i = 2; i < length; i++)
+		for (size_t j = 0; j < sizeof wrong; j++) {
+			char kept = text[i];
+			text[i] = wrong[j];
+			assert_null(form_parse(text, length, NULL));
+			text[i] = kept;
+		}
+	memcpy(text + 9, "\xc3\xa9", 2);
+	g_autoptr(form_t) accented = form_parse(text, length, NULL);
+	assert_string_equal(form_get(accented, "a"), text + 2);
+}
+
 static void refuses_malformed_components(void **state)
 {
 	(void)state;
@@ -145,6 +166,7 @@ const struct CMUnitTest form_tests[] = {
 	cmocka_unit_test(finds_repeats),
 	cmocka_unit_test(nothing_is_an_empty_form),
 	cmocka_unit_test(refuses_malformed_components),
+	cmocka_unit_test(a_wrong_byte_is_found_wherever_it_stands),
 	cmocka_unit_test(errors_never_show_a_value),
 	cmocka_unit_test(the_number_of_pairs_is_bounded),
 	cmocka_unit_test(decodes_in_place),

@@ -252,10 +252,17 @@ static void finish(struct run *run)
 
 struct load_result load_run(const struct load *load, struct stream *streams, size_t count)
 {
+	return load_run_beside(load, streams, count, NULL, NULL);
+}
+
+struct load_result load_run_beside(const struct load *load, struct stream *streams, size_t count, void (*beside)(void *data), void *data)
+{
 	g_autofree struct lines *lines = g_new0(struct lines, count);
 	struct run run = { .load = load, .lines = lines, .count = count, .epoll = epoll_create1(EPOLL_CLOEXEC) };
 	for (size_t i = 0; i < count; i++)
 		lines_open(&run, &lines[i], &streams[i], (unsigned)i);
+	if (beside)
+		beside(data);
 	serve_until(&run, now_ns() + load->warm_ms * 1000000);
 	run.measuring = true;
 	int64_t began = now_ns(), cpu = cpu_ns(load->server);

@@ -57,6 +57,8 @@ struct load_result {
 
 /* Runs all streams together. A stream whose script ends, ends the load. */
 struct load_result load_run(const struct load *load, struct stream *streams, size_t count);
+/* The same; `beside` is called when the streams' connections stand and nothing has been asked yet. */
+struct load_result load_run_beside(const struct load *load, struct stream *streams, size_t count, void (*beside)(void *data), void *data);
 
 /* The value of the first header of that name, to be freed; NULL when there is none. */
 char *answer_header(const struct answer *answer, const char *name);

@@ -157,10 +157,12 @@ static bool flood_ask(struct visitor *visitor, GString *request)
 	return true;
 }
 
+/* Who is turned away must be told when to come again. */
 static enum turn flood_hear(struct visitor *visitor, const struct answer *answer)
 {
 	(void)visitor;
-	return done_or_failed(answer, 200);
+	g_autofree char *again = answer_header(answer, "Retry-After");
+	return answer->status == 503 && !again ? TURN_FAILED : done_or_failed(answer, 200);
 }
 
 const struct script script_flood = { flood_ask, flood_hear };

@@ -18,7 +18,7 @@ struct test_group {
 
 #define TEST_GROUP(name, list) const struct test_group name = { list, sizeof list / sizeof list[0] }
 
-extern const struct test_group digest_group, jose_key_group, jwk_set_group, jws_group, jws_attack_group, keyring_group, password_group, password_foreign_group,
+extern const struct test_group certificate_group, digest_group, jose_key_group, jwk_set_group, jws_group, jws_attack_group, keyring_group, password_group, password_foreign_group,
     password_slot_group, random_group, root_keys_group, seal_group;
 
 /* Bytes of an even number of hex digits. */

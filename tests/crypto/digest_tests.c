@@ -136,6 +136,30 @@ static void parts_layout(void **state)
 	assert_memory_equal(ours, expected, DIGEST_SIZE);
 }
 
+/* Small parts are gathered, large ones are not; however they fall, the digest is that of their laid-out bytes. */
+static void parts_of_any_size_are_laid_out_alike(void **state)
+{
+	(void)state;
+	g_autofree uint8_t *filling = g_malloc(5000);
+	memset(filling, 'x', 5000);
+	for (size_t first = 0; first <= 5000; first += 37) {
+		const size_t sizes[] = { first, 1, 200, first / 2, 0, 5000 - first };
+		uint8_t ours[DIGEST_SIZE], expected[DIGEST_SIZE];
+		g_autoptr(GByteArray) laid_out = g_byte_array_new();
+		g_byte_array_append(laid_out, (const uint8_t *)"\0\0\0\0\0\0\0\4test", 12);
+		struct digest_parts *digest = digest_parts_new("test");
+		for (size_t i = 0; i < G_N_ELEMENTS(sizes); i++) {
+			uint64_t length = GUINT64_TO_BE(sizes[i]);
+			g_byte_array_append(laid_out, (const uint8_t *)&length, 8);
+			g_byte_array_append(laid_out, filling, (guint)sizes[i]);
+			digest_parts_add(digest, filling, sizes[i]);
+		}
+		digest_parts_finish(digest, ours);
+		digest_sha256(laid_out->data, laid_out->len, expected);
+		assert_memory_equal(ours, expected, DIGEST_SIZE);
+	}
+}
+
 static void *digest_many(void *data)
 {
 	uint8_t digest[DIGEST_SIZE];
@@ -176,6 +200,6 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(sha256_known),         cmocka_unit_test(pkce_s256),      cmocka_unit_test(hmac_known),
 	cmocka_unit_test(hmac_empty_key),       cmocka_unit_test(hkdf_known),     cmocka_unit_test(hkdf_like_openssl),
 	cmocka_unit_test(parts_do_not_collide), cmocka_unit_test(parts_layout),   cmocka_unit_test(threads_do_not_mix),
-	cmocka_unit_test(compare_all),
+	cmocka_unit_test(compare_all),          cmocka_unit_test(parts_of_any_size_are_laid_out_alike),
 };
 TEST_GROUP(digest_group, tests);

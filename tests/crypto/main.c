@@ -3,7 +3,7 @@
 
 static const struct test_group *const groups[] = { &digest_group,   &random_group,          &root_keys_group,     &seal_group,
 	                                           &jose_key_group, &jws_group,             &jws_attack_group,    &keyring_group,
-	                                           &password_group, &password_foreign_group, &password_slot_group, &jwk_set_group };
+	                                           &password_group, &password_foreign_group, &password_slot_group, &jwk_set_group, &certificate_group };
 
 int main(void)
 {

@@ -4,11 +4,11 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, existsSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { after, before, test } from 'node:test'
+import { freePort } from './lib/gateway.mjs'
 
 const top = resolve(fileURLToPath(import.meta.url), '../../..')
 const folder = mkdtempSync(join(tmpdir(), 'passerelle-demo-'))
@@ -17,17 +17,6 @@ const environment = {
 	DEMO_DIR: folder,
 	PASSERELLE: process.env.PASSERELLE ?? join(top, 'build-test/passerelle'),
 	RESOURCE_SERVER: process.env.RESOURCE_SERVER ?? join(top, 'build-test/examples/resource-server/resource-server'),
-}
-
-async function freePorts(count) {
-	const servers = await Promise.all(Array.from({ length: count }, async () => {
-		const server = createServer().listen(0, '127.0.0.1')
-		await once(server, 'listening')
-		return server
-	}))
-	const ports = servers.map((server) => server.address().port)
-	await Promise.all(servers.map((server) => new Promise((done) => server.close(done))))
-	return ports
 }
 
 /** Runs the demo until it says where it is. */
@@ -108,7 +97,7 @@ function shown(page) {
 
 let demo, subject
 before(async () => {
-	[environment.GATEWAY_PORT, environment.RESOURCE_PORT, environment.DEMO_PORT] = (await freePorts(3)).map(String)
+	for (const name of ['GATEWAY_PORT', 'RESOURCE_PORT', 'DEMO_PORT']) environment[name] = String(await freePort())
 	demo = await startDemo()
 })
 after(async () => {

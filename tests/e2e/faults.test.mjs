@@ -2,7 +2,8 @@
 // twice, and what cannot be proved is refused (SECURITY AV).
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { Agent, request } from 'node:http'
 import { connect } from 'node:net'
 import { once } from 'node:events'
 import { after, before, describe, test } from 'node:test'
@@ -166,6 +167,37 @@ describe('while it runs', () => {
 		assertRefused(await web.redeem(request), 400, 'invalid_grant')
 	})
 
+	test('descriptors run out: who is connected is served, and accepting goes on within a second after some are free', async () => {
+		const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+		const kept = () => new Promise((done, fail) => request({ agent, port: gateway.port, host: '127.0.0.1', path: '/healthz' }, (answer) => answer.resume().on('end', () => done(answer.statusCode))).on('error', fail).end())
+		const limits = readFileSync(`/proc/${gateway.pid}/limits`, 'utf8').match(/^Max open files +(\d+)/m)[1]
+		const allow = async (files) => assert.equal((await run('prlimit', ['--pid', gateway.pid, `--nofile=${files}:`])).status, 0)
+		const exhaustions = () => gateway.processLog.split('Too many open files').length
+		let best = Infinity
+		assert.equal(await kept(), 200)
+		for (let round = 0; round < 3; round++) { // the best of three: the machine may be busy
+			const before = exhaustions(), holding = []
+			await allow(readdirSync(`/proc/${gateway.pid}/fd`).length + 4)
+			while (exhaustions() === before) {
+				const socket = connect(gateway.port, '127.0.0.1').on('error', () => {})
+				await once(socket, 'connect')
+				holding.push(socket)
+				assert.ok(holding.length < 1000, 'descriptors never run out')
+			}
+			assert.equal(await kept(), 200)
+			const waiting = fetch(`${gateway.base}/healthz`)
+			holding.splice(0, 4).forEach((socket) => socket.destroy())
+			const freed = performance.now()
+			assert.equal((await waiting).status, 200)
+			best = Math.min(best, performance.now() - freed)
+			holding.forEach((socket) => socket.destroy())
+			await allow(limits)
+		}
+		assert.ok(best < 1000, `${best} ms`)
+		agent.destroy()
+		assert.ok((await web.tokens('alice', PASSWORDS.alice)).access_token)
+	})
+
 	test('idle connections do not hold it up', async () => {
 		const idle = connect(gateway.port, '127.0.0.1')
 		await once(idle, 'connect')
@@ -191,53 +223,6 @@ describe('while it runs', () => {
 		await gateway.terminate()
 		await gateway.launch()
 		assert.equal(await web.isActive(tokens.access_token), false)
-	})
-})
-
-describe('kill -9', () => {
-	const ROUNDS = 20, AT_ONCE = 8
-	let gateway, web, spa
-	before(async () => {
-		gateway = await Gateway.start({ declaration: one() })
-		web = new Application(gateway, 'acme', CLIENTS.web), spa = new Application(gateway, 'acme', CLIENTS.spa)
-	})
-	after(() => gateway?.stop())
-
-	test(`${ROUNDS} times in the midst of code exchanges and rotations: nothing acknowledged is lost, nothing works twice`, async () => {
-		const browser = (await web.code('alice', PASSWORDS.alice)).browser
-		let acknowledged = 0, unanswered = 0
-		for (let round = 0; round < ROUNDS; round++) {
-			const requests = []
-			for (let i = 0; i < AT_ONCE; i++) requests.push(await web.code('alice', PASSWORDS.alice, {}, browser))
-			const rotating = await spa.tokens('alice', PASSWORDS.alice, {}, browser)
-			let answered = 0
-			const note = (answer) => { answered++; return answer }
-			const answers = requests.map((request) => web.redeem(request).then(note, () => undefined))
-			const rotated = spa.refresh(rotating.refresh_token).then(note, () => undefined)
-			const enough = round % (AT_ONCE + 1)
-			await until('some answers', () => answered >= enough)
-			await gateway.kill()
-			const results = await Promise.all(answers), rotation = await rotated
-			await gateway.launch()
-			for (const [i, answer] of results.entries()) {
-				if (answer?.status === 200) {
-					acknowledged++
-					assert.equal(await web.isActive(answer.json.access_token), true, `round ${round}: an acknowledged token is lost`)
-					assert.equal((await web.refresh(answer.json.refresh_token)).status, 200, `round ${round}: an acknowledged refresh token is lost`)
-					assertRefused(await web.redeem(requests[i]), 400, 'invalid_grant')
-				} else {
-					unanswered++
-					assert.equal(answer, undefined)
-					const again = [await web.redeem(requests[i]), await web.redeem(requests[i])].filter((one) => one.status === 200)
-					assert.ok(again.length <= 1, `round ${round}: a code worked twice`)
-				}
-			}
-			if (rotation?.status === 200) assert.equal((await spa.refresh(rotation.json.refresh_token)).status, 200, `round ${round}: an acknowledged rotation is lost`)
-			else assert.equal((await spa.refresh(rotating.refresh_token)).status, 200, `round ${round}: a lost answer may be asked for again`)
-		}
-		assert.ok(acknowledged > ROUNDS && unanswered > ROUNDS, `${acknowledged} acknowledged, ${unanswered} not: both happened`)
-		assert.equal((await gateway.command(['log', 'verify', '--tenant', 'acme'])).status, 0)
-		assert.equal(await sql(gateway, 'PRAGMA integrity_check'), 'ok')
 	})
 })
 

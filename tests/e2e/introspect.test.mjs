@@ -2,7 +2,7 @@
 // is always the same eighteen bytes.
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { Gateway } from './lib/gateway.mjs'
+import { Gateway, until } from './lib/gateway.mjs'
 import { Application, assertRefused, basic, claimsOf, post } from './lib/application.mjs'
 import { API, CLIENTS, OTHER_API, PASSWORDS, declare, secretOf, tenant } from './lib/scene.mjs'
 
@@ -253,19 +253,22 @@ describe('what an act ends is inactive for the next request', () => {
 
 	test('client remove and made again within one second: the old token stays dead', async () => {
 		const declared = { ...CLIENTS.machine, client_id: 'flash', client_secret: secretOf('flash') }
-		await declareBrief(declared)
 		const client = new Application(gateway, 'acme', declared)
-		const second = Math.ceil(gateway.now / 1000) * 1000, atMs = (ms) => gateway.setClock(second + ms - Date.now()) // to the gateway all of this is one second
-		atMs(10)
-		const own = (await client.own()).json.access_token
-		assert.equal(await auditor.isActive(own), true)
-		atMs(20)
-		await cli('client', 'remove', 'flash', '--yes')
-		atMs(30)
-		await declareBrief(declared)
-		const made = Date.parse((await gateway.cliJson('client', 'show', 'flash', '--tenant', 'acme')).created)
-		assert.equal(Math.floor(made / 1000), claimsOf(own).iat, 'the test itself: one second')
-		await assertInactive(auditor, own)
+		const madeAgain = async () => {
+			await declareBrief(declared)
+			const second = Math.ceil(gateway.now / 1000) * 1000, atMs = (ms) => gateway.setClock(second + ms - Date.now()) // to the gateway all of this is one second
+			atMs(10)
+			const own = (await client.own()).json.access_token
+			assert.equal(await auditor.isActive(own), true)
+			atMs(20)
+			await cli('client', 'remove', 'flash', '--yes')
+			atMs(30)
+			await declareBrief(declared)
+			const made = Date.parse((await gateway.cliJson('client', 'show', 'flash', '--tenant', 'acme')).created)
+			await assertInactive(auditor, own)
+			return Math.floor(made / 1000) === claimsOf(own).iat
+		}
+		await until('all of it to happen in one second', madeAgain) // a command may take longer on a busy machine
 		gateway.setClock(0)
 	})
 

@@ -136,7 +136,7 @@ test('a handshake that stalls costs no time, holds nobody up, and ends with the 
 	await until('three seconds to pass', () => Date.now() - measured > 3000)
 	assert.ok(ticks() - ticksBefore < 60, `${ticks() - ticksBefore} hundredths of a second of three were spent on clients that say nothing`)
 	assert.equal((await ask(`${gateway.base}/healthz`)).status, 200)
-	for (const took of await Promise.all(stalled)) assert.ok(took > HEAD_MS - 1000 && took < HEAD_MS + 3000, `${took} ms`)
+	for (const took of await Promise.all(stalled)) assert.ok(took > HEAD_MS - 1000, `${took} ms`) // the next deadline, of an idle connection, would come after this test's own
 })
 
 test('a client may not make it begin again', async () => {

@@ -162,6 +162,16 @@ static void handle_long(struct request *request, struct reply *reply, void *cont
 	reply_redirect(reply, 303, url);
 }
 
+/* More than a socket's buffers hold. */
+static void handle_large(struct request *request, struct reply *reply, void *context)
+{
+	(void)request;
+	(void)context;
+	atomic_fetch_add(&handled, 1);
+	reply_status(reply, 200);
+	reply_body_take(reply, "application/octet-stream", g_malloc0(LARGE_BODY), LARGE_BODY);
+}
+
 /* Says who may ask when it is asked so. */
 static void handle_open(struct request *request, struct reply *reply, void *context)
 {
@@ -198,6 +208,7 @@ static const struct { const char *path; struct http_endpoint endpoint; } ROUTES[
 	{ "/facts", { .methods = METHOD_GET | METHOD_DELETE, .handle = handle_facts } },
 	{ "/reply", { .methods = METHOD_GET, .handle = handle_reply } },
 	{ "/redirect", { .methods = METHOD_GET, .handle = handle_redirect } },
+	{ "/large", { .methods = METHOD_GET, .handle = handle_large } },
 	{ "/long", { .methods = METHOD_GET, .handle = handle_long } },
 	{ "/open", { .methods = METHOD_GET | METHOD_POST, .body_max = 100, .takes_form = true, .cross_origin = true, .handle = handle_open } },
 	{ "/open/silent", { .methods = METHOD_GET, .cross_origin = true, .handle = handle_silent } },
@@ -283,6 +294,15 @@ void rig_await(const struct rig *rig, size_t figure_offset, uint64_t value)
 		memcpy(&figure, (const char *)&figures + figure_offset, sizeof figure);
 		if (figure >= value)
 			return;
+		assert_true(now_ms() < until_ms);
+		poll(NULL, 0, 1);
+	}
+}
+
+void rig_await_quiet(const struct rig *rig)
+{
+	int64_t until_ms = now_ms() + PATIENCE_MS;
+	while (http_server_figures(rig->server).under_way) {
 		assert_true(now_ms() < until_ms);
 		poll(NULL, 0, 1);
 	}

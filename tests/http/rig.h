@@ -28,6 +28,9 @@ void gate_await(unsigned count);
 void rig_await(const struct rig *rig, size_t figure_offset, uint64_t value);
 #define RIG_AWAIT(rig, figure, value) rig_await(rig, offsetof(struct http_figures, figure), value)
 
+/* Waits until no request is under way. */
+void rig_await_quiet(const struct rig *rig);
+
 struct client {
 	int fd;
 	GString *received;
@@ -63,6 +66,7 @@ bool client_drain(struct client *client);
 char *answer_header(const struct answer *answer, const char *name);
 int64_t now_ms(void);
 
+#define LARGE_BODY (size_t)(16 * 1024 * 1024) /* bytes of the answer of /large */
 #define LONG_HEADER 16000 /* bytes of the Location that /long answers with */
 
 #define GET(path) "GET " path " HTTP/1.1\r\nHost: gateway.example\r\n\r\n"

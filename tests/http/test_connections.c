@@ -49,6 +49,16 @@ static void crowds_of_128_and_256_do_not_stall(void **state)
 	crowd_is_answered(256);
 }
 
+/* The other deadlines of the rig are at PATIENCE_MS and beyond: whoever is cut before was cut by the one the test has set. Time is taken before the connection,
+ * or the request, begins: the test itself may be held up. */
+static void trickle_until_cut(struct client *client, int64_t since_ms)
+{
+	struct pollfd end = { .fd = client->fd, .events = POLLIN };
+	while (poll(&end, 1, 20) == 0 && now_ms() - since_ms < PATIENCE_MS)
+		client_send_bytes(client, "a", 1);
+	assert_true(client_is_closed(client));
+}
+
 /* The reaper's deadlines are absolute: a byte now and then buys nothing. */
 static void trickled_head_is_cut(void **state)
 {
@@ -57,15 +67,12 @@ static void trickled_head_is_cut(void **state)
 	options.head_ms = 300;
 	struct rig rig;
 	rig_start(&rig, &options);
+	int64_t since_ms = now_ms();
 	g_autoptr(client_t) silent = client_open(&rig);
 	g_autoptr(client_t) trickle = client_open(&rig);
-	int64_t since_ms = now_ms();
 	client_send(trickle, "GET /hello HTTP/1.1\r\nX: ");
-	struct pollfd end = { .fd = trickle->fd, .events = POLLIN };
-	while (poll(&end, 1, 20) == 0 && now_ms() - since_ms < PATIENCE_MS)
-		client_send_bytes(trickle, "a", 1);
-	assert_true(client_is_closed(trickle));
-	assert_in_range(now_ms() - since_ms, 250, 2000);
+	trickle_until_cut(trickle, since_ms);
+	assert_in_range(now_ms() - since_ms, 250, PATIENCE_MS);
 	assert_true(client_is_closed(silent));
 	assert_int_equal(rig_handled(), 0);
 	RIG_AWAIT(&rig, timeouts, 2);
@@ -80,13 +87,10 @@ static void trickled_body_is_cut(void **state)
 	struct rig rig;
 	rig_start(&rig, &options);
 	g_autoptr(client_t) client = client_open(&rig);
-	client_send(client, "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n");
 	int64_t since_ms = now_ms();
-	struct pollfd end = { .fd = client->fd, .events = POLLIN };
-	while (poll(&end, 1, 20) == 0 && now_ms() - since_ms < PATIENCE_MS)
-		client_send_bytes(client, "a", 1);
-	assert_true(client_is_closed(client));
-	assert_in_range(now_ms() - since_ms, 250, 2000);
+	client_send(client, "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n");
+	trickle_until_cut(client, since_ms);
+	assert_in_range(now_ms() - since_ms, 250, PATIENCE_MS);
 	assert_int_equal(rig_handled(), 0);
 	rig_stop(&rig);
 }
@@ -99,11 +103,11 @@ static void idle_connections_are_cut(void **state)
 	struct rig rig;
 	rig_start(&rig, &options);
 	g_autoptr(client_t) client = client_open(&rig);
+	int64_t since_ms = now_ms();
 	g_autoptr(answer_t) answer = client_ask(client, GET("/hello"));
 	assert_int_equal(answer->status, 200);
-	int64_t since_ms = now_ms();
 	assert_true(client_is_closed(client));
-	assert_in_range(now_ms() - since_ms, 100, 2000);
+	assert_in_range(now_ms() - since_ms, 150, PATIENCE_MS);
 	rig_stop(&rig);
 }
 
@@ -118,10 +122,10 @@ static void second_head_is_cut_too(void **state)
 	g_autoptr(client_t) client = client_open(&rig);
 	g_autoptr(answer_t) answer = client_ask(client, GET("/hello"));
 	assert_int_equal(answer->status, 200);
-	client_send(client, "GET /hello HTTP/1.1\r\nHost:");
 	int64_t since_ms = now_ms();
+	client_send(client, "GET /hello HTTP/1.1\r\nHost:");
 	assert_true(client_is_closed(client));
-	assert_in_range(now_ms() - since_ms, 250, 2000);
+	assert_in_range(now_ms() - since_ms, 250, PATIENCE_MS);
 	rig_stop(&rig);
 }
 
@@ -130,17 +134,13 @@ static void unread_answers_are_cut(void **state)
 {
 	(void)state;
 	struct http_options options = rig_options();
-	options.body_ms = 1000; /* in which the server must have read all of it */
-	options.body_bytes = 16 * 1024 * 1024;
+	options.body_ms = 300;
 	struct rig rig;
 	rig_start(&rig, &options);
 	g_autoptr(client_t) client = client_open(&rig);
 	int small = 4096;
 	setsockopt(client->fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
-	g_autofree char *head = g_strdup_printf("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n", 12 * 1024 * 1024);
-	client_send(client, head);
-	g_autofree char *body = g_malloc0(12 * 1024 * 1024);
-	assert_true(client_send_bytes(client, body, 12 * 1024 * 1024));
+	client_send(client, GET("/large"));
 	RIG_AWAIT(&rig, timeouts, 1);
 	assert_int_equal(rig_handled(), 1);
 	rig_stop(&rig);

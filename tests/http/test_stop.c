@@ -124,7 +124,7 @@ static void half_sent_requests_do_not_hold_a_stop(void **state)
 	RIG_AWAIT(&rig, connections, 3);
 	int64_t since_ms = now_ms();
 	http_server_stop(rig.server, 100);
-	assert_in_range(now_ms() - since_ms, 90, 3000);
+	assert_in_range(now_ms() - since_ms, 90, PATIENCE_MS);
 	assert_true(client_drain(silent) && client_drain(head) && client_drain(body));
 }
 
@@ -138,7 +138,7 @@ static void an_idle_server_stops_at_once(void **state)
 	assert_int_equal(answer->status, 200);
 	int64_t since_ms = now_ms();
 	rig_stop(&rig);
-	assert_true(now_ms() - since_ms < 2000);
+	assert_true(now_ms() - since_ms < PATIENCE_MS); /* its drain: that it waited for */
 	http_server_stop(NULL, 0);
 }
 

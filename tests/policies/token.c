@@ -79,6 +79,7 @@ static void refresh_table(void **state)
 		{"retry in the last moment", {LIVE, .rotates = true, .rotated = true, .rotated_ms = NOW - 30 * SECOND + 1}, REFRESH_RETRY, REASON_OK},
 		{"retry too late", {LIVE, .rotates = true, .rotated = true, .rotated_ms = NOW - 30 * SECOND}, REFRESH_REVOKE_FAMILY, REASON_REFRESH_REPLAYED},
 		{"retry, another node's clock is ahead", {LIVE, .rotates = true, .rotated = true, .rotated_ms = NOW + 50}, REFRESH_RETRY, REASON_OK},
+		{"retry, the clock was set back meanwhile", {LIVE, .rotates = true, .rotated = true, .rotated_ms = NOW + 30 * SECOND}, REFRESH_REVOKE_FAMILY, REASON_REFRESH_REPLAYED},
 		{"successor used", {LIVE, .rotates = true, .rotated = true, .rotated_ms = NOW, .successor_used = true}, REFRESH_REVOKE_FAMILY,
 	         REASON_REFRESH_REPLAYED},
 		{"successor used, too late", {LIVE, .rotates = true, .rotated = true, .rotated_ms = 1, .successor_used = true}, REFRESH_REVOKE_FAMILY,

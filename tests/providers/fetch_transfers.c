@@ -129,6 +129,7 @@ static int64_t time_of(struct fetcher *fetcher, const char *url, const char *dec
 	return clock_monotonic_ms() - started_ms;
 }
 
+/* Each would otherwise be left after the 8 s that are the default, or never: the upper bounds tell those apart, on a busy machine too. */
 static void slow_servers_are_left_in_time(void **state)
 {
 	static const char *const paths[] = {"/hang", "/drip", "/drip-head"};
@@ -139,13 +140,13 @@ static void slow_servers_are_left_in_time(void **state)
 		g_autoptr(fetcher_t) patient = fetch_rig_fetcher((struct fetch_options){0});
 		g_autofree char *url = fetch_rig_url("https", "127.0.0.1", "good", paths[i]);
 		int64_t took_ms = time_of(fetcher, url, "127.0.0.1", clock_monotonic_ms() + 60000, FETCH_UNAVAILABLE);
-		assert_in_range(took_ms, 400, 2000);
+		assert_in_range(took_ms, 400, 5000);
 		took_ms = time_of(patient, url, "127.0.0.1", clock_monotonic_ms() + 200, FETCH_UNAVAILABLE); /* the caller's deadline */
-		assert_in_range(took_ms, 150, 1500);
-		assert_in_range(time_of(patient, url, "127.0.0.1", clock_monotonic_ms() - 1, FETCH_UNAVAILABLE), 0, 100);
+		assert_in_range(took_ms, 150, 5000);
+		assert_in_range(time_of(patient, url, "127.0.0.1", clock_monotonic_ms() - 1, FETCH_UNAVAILABLE), 0, 5000);
 	}
 	g_autofree char *silent = fetch_rig_url("https", "127.0.0.1", "silent", "/ok");
-	assert_in_range(time_of(fetcher, silent, "127.0.0.1", clock_monotonic_ms() + 60000, FETCH_UNAVAILABLE), 200, 1500);
+	assert_in_range(time_of(fetcher, silent, "127.0.0.1", clock_monotonic_ms() + 60000, FETCH_UNAVAILABLE), 200, 5000);
 }
 
 static void a_silent_resolver_is_left_in_time(void **state)
@@ -157,7 +158,7 @@ static void a_silent_resolver_is_left_in_time(void **state)
 	rig_names_are("hang");
 	took_ms = time_of(fetcher, "https://" RIG_NAME "/", RIG_NAME, clock_monotonic_ms() + 60000, FETCH_UNAVAILABLE);
 	rig_resolver_release();
-	assert_in_range(took_ms, 200, 1500);
+	assert_in_range(took_ms, 200, 2900); /* 3 s are the default */
 }
 
 static void connections_are_used_again(void **state)
@@ -171,6 +172,30 @@ static void connections_are_used_again(void **state)
 		assert_int_equal(fetch_rig_get(fetcher, "good", i % 2 ? "/ok" : "/missing", &reply), FETCH_OK);
 	}
 	assert_int_equal(fetch_rig_ask("connections good"), before + 1);
+}
+
+/* A reload: what was allowed is judged anew, and no connection of before carries a request. */
+static void other_options_hold_for_the_next_request(void **state)
+{
+	static const char *const allow[] = {"127.0.0.1/32", NULL};
+	g_autofree char *url = fetch_rig_url("https", "127.0.0.1", "good", "/ok");
+	g_autoptr(fetcher_t) fetcher = fetch_rig_fetcher((struct fetch_options){.allow = allow});
+	unsigned before = fetch_rig_ask("connections good");
+	g_autoptr(GError) error = NULL;
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		const struct fetch_request request = {.url = url, .deadline_ms = soon()}; /* not declared */
+		g_auto(fetch_reply_t) reply = {0};
+		const struct fetch_options options = {.allow = i == 2 ? allow : NULL, .ca_file = fetch_rig_ca()};
+		assert_true(i == 0 || fetcher_adjust(fetcher, &options, NULL));
+		assert_int_equal(fetch(fetcher, &request, &reply), i == 1 ? FETCH_REFUSED : FETCH_OK);
+	}
+	assert_int_equal(fetch_rig_ask("connections good"), before + 2);
+	assert_false(fetcher_adjust(fetcher, &(struct fetch_options){.ca_file = "/nowhere.pem"}, &error));
+	assert_non_null(strstr(error->message, "/nowhere.pem"));
+	g_auto(fetch_reply_t) reply = {0};
+	assert_int_equal(fetch_rig_get(fetcher, "good", "/ok", &reply), FETCH_OK);
 }
 
 static void *many_gets(void *data)
@@ -326,6 +351,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(slow_servers_are_left_in_time),
 	cmocka_unit_test(a_silent_resolver_is_left_in_time),
 	cmocka_unit_test(connections_are_used_again),
+	cmocka_unit_test(other_options_hold_for_the_next_request),
 	cmocka_unit_test(threads_share_a_fetcher),
 	cmocka_unit_test(servers_nobody_asks_any_more_are_forgotten),
 	cmocka_unit_test(a_breaker_opens_and_closes),

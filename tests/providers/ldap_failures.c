@@ -13,7 +13,7 @@
 #define ALICE_PASSWORD "caf\xc3\xa9 tractor moon 7"
 /* A sign-in that waits for seconds may not compute for more than this, sanitizers included. */
 #define CPU_MS_MAX 400
-#define SLACK_MS 700
+#define SLACK_MS 2000 /* how late a thread may be woken on a busy machine */
 
 static struct slapd mortal = {.with_people = true};
 
@@ -232,7 +232,7 @@ static void second_server_answers(void **state)
 	verdict_is(&wrong, VERDICT_MISMATCH);
 	verdict_is(&third, VERDICT_OK);
 	verdict_is(&fourth, VERDICT_OK);
-	assert_true(fourth.took_ms < 900);
+	assert_int_equal(silent.connections, 3);
 }
 
 /* What says more of the service account or the settings than of the person. */

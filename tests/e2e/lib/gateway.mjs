@@ -2,6 +2,7 @@
 // that the test moves (base/clock.h). It is waited for by asking it, and stopped by its process id; a run that left a sanitizer report has failed.
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
+import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import { closeSync, existsSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs'
 import { createServer } from 'node:net'
@@ -17,12 +18,14 @@ export const program = resolve(process.env.PASSERELLE ?? join(top, 'build-test/g
 const CHEAP = { memory_kib: 64, iterations: 1, parallelism: 1 }
 const SANITIZER = /ERROR: (Address|Leak|Thread|Memory)Sanitizer|runtime error:|WARNING: ThreadSanitizer/
 
+/** A port that nobody listens on, below those that Linux gives to outgoing connections: one of these, of any test, could have it when the program comes back to it. */
 export async function freePort() {
-	const server = createServer().listen(0, '127.0.0.1')
-	await once(server, 'listening')
-	const { port } = server.address()
-	await new Promise((done) => server.close(done))
-	return port
+	for (;;) {
+		const port = randomInt(10240, 32768)
+		if (await new Promise((done) => {
+			const server = createServer().on('error', () => done(false)).listen(port, '127.0.0.1', () => server.close(() => done(true)))
+		})) return port
+	}
 }
 
 export const pause = (ms) => new Promise((done) => setTimeout(done, ms))

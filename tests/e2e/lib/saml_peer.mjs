@@ -15,7 +15,7 @@ import { createServer } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { makeServerCertificate } from './authority.mjs'
+import { serverCertificate } from './authority.mjs'
 import { ask } from './raw.mjs'
 import { escape, inflated, makeKey, posted, signed, signedOf, unescape, unsigned } from './saml_messages.mjs'
 
@@ -40,7 +40,7 @@ export class SamlPeer {
 	/** `host`: 127.0.0.1, or localhost, which to a browser is another site. */
 	async listen({ tls = false, host = '127.0.0.1' } = {}) {
 		const serve = (request, response) => this.#serve(request, response)
-		this.#server = tls ? createTlsServer(makeServerCertificate(this.folder), serve) : createServer(serve)
+		this.#server = tls ? createTlsServer(serverCertificate(this.folder), serve) : createServer(serve)
 		this.#server.listen(0, '127.0.0.1')
 		await once(this.#server, 'listening')
 		this.origin = `${tls ? 'https' : 'http'}://${host}:${this.#server.address().port}`

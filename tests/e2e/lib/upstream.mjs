@@ -15,7 +15,7 @@ import { createServer } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { makeServerCertificate } from './authority.mjs'
+import { serverCertificate } from './authority.mjs'
 import { newKey, read, sign } from './jws.mjs'
 
 // It warns of node 20, of http and of every interactive default: nothing that a test on loopback can mend.
@@ -126,7 +126,7 @@ export class Upstream {
 		const upstream = new Upstream()
 		Object.assign(upstream, { mannerName: manner, manner: MANNERS[manner], people, host, alg, keys: [newKey(alg)], folder: mkdtempSync(join(tmpdir(), 'passerelle-upstream-')) })
 		const serve = (request, response) => upstream.#serve(request, response)
-		upstream.#server = tls ? createTlsServer(makeServerCertificate(upstream.folder), serve) : createServer(serve)
+		upstream.#server = tls ? createTlsServer(serverCertificate(upstream.folder), serve) : createServer(serve)
 		upstream.#server.listen(0, '127.0.0.1')
 		await once(upstream.#server, 'listening')
 		upstream.scheme = tls ? 'https' : 'http'
