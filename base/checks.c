@@ -127,3 +127,15 @@ json_t *checks_json(const struct checks *checks)
 		json_array_append_new(list, json_pack("{s:s, s:I}", "check", "(more)", "dropped", (json_int_t)checks->dropped));
 	return list;
 }
+
+const json_t *checks_first_failed(const json_t *rows)
+{
+	size_t index;
+	json_t *row;
+
+	json_array_foreach(rows, index, row) {
+		if (!json_is_true(json_object_get(row, "passed")))
+			return row;
+	}
+	return NULL;
+}

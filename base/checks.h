@@ -20,3 +20,5 @@ void check_skipped(struct checks *checks, const char *name, const char *seen, co
 void check_warned(struct checks *checks, const char *name, const char *seen, const char *expected, const char *advice);
 /* [{"check":…,"seen":…,"expected":…,"passed":…}, …]. Caller owns. */
 json_t *checks_json(const struct checks *checks);
+/* The first of such rows that failed; NULL: none did. Borrowed. */
+const json_t *checks_first_failed(const json_t *rows);

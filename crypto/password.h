@@ -44,6 +44,8 @@ char *password_hash(struct password_hasher *hasher, const struct secret *passwor
  * verdict stands and *ret_replacement stays untouched. Argon2 work missing to one hash of today's cost is always made up with a decoy. */
 enum password_verdict password_verify(struct password_hasher *hasher, const char *stored, const struct secret *password, int64_t deadline_ms,
                                       char **ret_replacement);
+/* The work of verifying a password against somebody else's string, for who has none of his own; NULL as above. MISMATCH, or BUSY. */
+enum password_verdict password_pretend(struct password_hasher *hasher, const char *like, const struct secret *password, int64_t deadline_ms);
 /* Whether a string is one that password_verify can read within the ceiling: for `password_hash` in declarations. */
 bool password_stored_is_usable(const char *stored);
 /* Whether it is one brought from elsewhere: usable, and not made here (no pepper's key id). A sign-in replaces it. */

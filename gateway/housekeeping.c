@@ -4,13 +4,14 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "gateway/audit/coalesce.h"
-#include "gateway/provider_watch.h"
+#include "gateway/call/provider_watch.h"
 
 #include <pthread.h>
 #include <time.h>
 
 #define WAKE_MS 5000
 #define PURGE_EVERY_MS 60000
+#define WATCH_EVERY_MS (15 * 60 * 1000)
 #define SLICE_ROWS 500
 #define SLICE_PAUSE_MS 50
 #define CLOCK_STEP_MS 60000
@@ -98,7 +99,7 @@ struct housekeeping *housekeeping_start(const struct gateway *gateway)
 	struct housekeeping *housekeeping = g_new0(struct housekeeping, 1);
 	pthread_condattr_t monotonic;
 	housekeeping->gateway = gateway;
-	housekeeping->watch = provider_watch_new(gateway);
+	housekeeping->watch = provider_watch_new(gateway, WATCH_EVERY_MS);
 	pthread_mutex_init(&housekeeping->lock, NULL);
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);

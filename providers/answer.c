@@ -40,6 +40,7 @@ void credential_clear(struct credential *credential)
 	if (!credential)
 		return;
 	g_free(credential->stored);
+	g_free(credential->decoy);
 	*credential = (struct credential){0};
 }
 

@@ -82,13 +82,15 @@ static void conclude_mismatch(const struct provider_complete *input, const struc
 	}
 }
 
-/* The one hash: against a decoy where there is no stored one. A disabled account gets no replacement: nobody is to sign in with it. */
+/* The one hash: where there is no stored one, of a decoy's kind and cost. A disabled account gets no replacement: nobody is to sign in with it. */
 static void verify(const struct provider_complete *input, const struct credential *credential, const struct secret *password,
                    struct provider_answer *answer)
 {
 	char **replacement = credential->disabled ? NULL : &answer->replacement_hash;
+	struct password_hasher *hasher = input->loan->hasher;
 
-	switch (password_verify(input->loan->hasher, credential->stored, password, input->deadline_ms, replacement)) {
+	switch (credential->stored ? password_verify(hasher, credential->stored, password, input->deadline_ms, replacement)
+	                           : password_pretend(hasher, credential->decoy, password, input->deadline_ms)) {
 	case PASSWORD_BUSY:
 		check(input->checks, "hash slot", "none in time", "one", false);
 		conclude(answer, VERDICT_UNAVAILABLE, REASON_BUSY);

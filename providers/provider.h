@@ -57,6 +57,7 @@ void step_clear(struct step *step);
 struct credential {
 	char account[27];
 	char *stored;  /* PHC string; NULL: no password here */
+	char *decoy;   /* then: the string whose work is done instead, another's; NULL: a hash of today's cost */
 	bool disabled;
 };
 void credential_clear(struct credential *credential);

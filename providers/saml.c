@@ -190,7 +190,8 @@ static char *message_of(const struct provider_complete *input, size_t *ret_lengt
 	const char *field = form_count(input->reply, "SAMLResponse") == 1 ? form_value(input->reply, "SAMLResponse") : NULL;
 	char *bytes = field ? saml_posted(field, ret_length, NULL) : NULL;
 
-	check(input->checks, "SAMLResponse", bytes ? "there" : field ? "not base64, or too long" : "none, or several", "one, base64, at most 256 KiB", bytes != NULL);
+	check_advised(input->checks, "SAMLResponse", bytes ? "there" : field ? "not base64, or too long" : "none, or several", "one, base64, at most 256 KiB", bytes != NULL,
+	              "There: send one SAMLResponse by POST, with fewer attributes or groups if it is too long.");
 	return bytes;
 }
 
@@ -213,7 +214,8 @@ static void saml_complete(void *state, const struct provider_complete *input, st
 	g_autoptr(json_t) kept = input->sealed ? json_parse(input->sealed, input->sealed_length, KEEP_BYTES_MAX, NULL) : NULL, said = NULL;
 	size_t length = 0;
 
-	if (!check(input->checks, "attempt", json_string_at(kept, "id") ? "one of ours" : "none", "one of ours", json_string_at(kept, "id") != NULL)) {
+	if (!check_advised(input->checks, "attempt", json_string_at(kept, "id") ? "one of ours" : "none", "one of ours", json_string_at(kept, "id") != NULL,
+	                   "The person starts again from the application.")) {
 		saml_refuse(answer, VERDICT_VIOLATION, REASON_STATE_INVALID);
 		return;
 	}

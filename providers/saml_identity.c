@@ -1,8 +1,6 @@
 /* From what the verifier says of a response to an identity, and to the words of the connection log. */
 #include "providers/saml_internal.h"
 
-#include "base/clock.h"
-
 #include <string.h>
 
 #define CONTEXT "urn:oasis:names:tc:SAML:2.0:ac:classes:"
@@ -39,21 +37,9 @@ void saml_checks_take(struct checks *checks, const json_t *said)
 	}
 }
 
-static const json_t *first_failed(const json_t *rows)
-{
-	size_t index;
-	json_t *row;
-
-	json_array_foreach(rows, index, row) {
-		if (!json_is_true(json_object_get(row, "passed")))
-			return row;
-	}
-	return NULL;
-}
-
 enum reason saml_reason(const json_t *said)
 {
-	const json_t *row = first_failed(json_object_get(said, "checks"));
+	const json_t *row = checks_first_failed(json_object_get(said, "checks"));
 	const char *decided = json_string_at(row, "check");
 
 	if (g_strcmp0(decided, "assertion_signature") == 0 && g_strcmp0(json_string_at(row, "seen"), "none") == 0)
@@ -143,17 +129,6 @@ json_t *saml_claims_mapped(const struct saml *saml, const json_t *said)
 	return mapping_apply(&saml->mapping, upstream);
 }
 
-static void told_time(json_t *told, const char *name, const json_t *said, const char *key)
-{
-	char text[CLOCK_TEXT_SIZE];
-	int64_t time_ms = 0;
-
-	if (!json_integer_at(said, key, &time_ms))
-		return;
-	clock_format(time_ms, text);
-	json_object_set_new(told, name, json_string(text));
-}
-
 json_t *saml_claims_told(const json_t *said)
 {
 	const json_t *name_id = json_object_get(said, "name_id");
@@ -163,8 +138,8 @@ json_t *saml_claims_told(const json_t *said)
 	size_t index;
 	json_t *attribute;
 
-	told_time(told, "AuthnInstant", said, "authenticated_ms");
-	told_time(told, "SessionNotOnOrAfter", said, "session_ends_ms");
+	saml_time_set(told, "AuthnInstant", said, "authenticated_ms");
+	saml_time_set(told, "SessionNotOnOrAfter", said, "session_ends_ms");
 	json_array_foreach(json_object_get(said, "attributes"), index, attribute) {
 		const char *friendly = json_string_at(attribute, "friendly_name"), *name = json_string_at(attribute, "name");
 		g_autofree char *title = friendly && g_strcmp0(friendly, name) != 0 ? g_strdup_printf("attribute %s (%s)", name, friendly) : g_strconcat("attribute ", name, NULL);

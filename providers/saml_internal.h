@@ -76,6 +76,8 @@ const char **saml_certificates(const json_t *idp);
 char *saml_fingerprint(const char *certificate);
 /* Appends to `changes`, up to a bound, one text for each thing that is in only one of the two. `before` NULL: nothing. */
 void saml_changes_note(json_t *changes, const json_t *before, const json_t *now);
+/* Unix milliseconds at `from_key` as a text at `key`, where there are any. */
+void saml_time_set(json_t *object, const char *key, const json_t *from, const char *from_key);
 void saml_watch(void *state, int64_t now_ms, int64_t deadline_ms, struct provider_outlook *ret);
 
 /* --- saml_probe.c --- */

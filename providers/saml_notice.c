@@ -39,7 +39,8 @@ bool saml_bring(const struct provider_complete *input, const char *parameter, st
 	g_autoptr(GError) error = NULL;
 	bool brought = bring(input, parameter, ret, &error);
 
-	return check(input->checks, parameter, brought ? "there" : error->message, "one message, of at most 256 KiB", brought);
+	return check_advised(input->checks, parameter, brought ? "there" : error->message, "one message, of at most 256 KiB", brought,
+	                     "There: send logout messages by redirect or POST, as our metadata says.");
 }
 
 json_t *saml_logout_read(struct saml *saml, const struct provider_complete *input, const struct saml_brought *brought, const char *request_id, enum reason *ret_reason)

@@ -84,7 +84,7 @@ void saml_changes_note(json_t *changes, const json_t *before, const json_t *now)
 
 /* --- what is known, and how long it holds --- */
 
-static void time_set(json_t *object, const char *key, const json_t *from, const char *from_key)
+void saml_time_set(json_t *object, const char *key, const json_t *from, const char *from_key)
 {
 	char text[CLOCK_TEXT_SIZE];
 	int64_t time_ms = 0;
@@ -104,8 +104,8 @@ static json_t *certificates_told(const json_t *idp)
 		g_autofree char *fingerprint = saml_fingerprint(json_string_at(certificate, "certificate"));
 		json_t *told = json_pack("{s:s, s:s*, s:b}", "sha256", fingerprint, "key", json_string_at(certificate, "key"), "usable",
 		                         json_is_true(json_object_get(certificate, "fit")));
-		time_set(told, "from", certificate, "from_ms");
-		time_set(told, "to", certificate, "to_ms");
+		saml_time_set(told, "from", certificate, "from_ms");
+		saml_time_set(told, "to", certificate, "to_ms");
 		json_array_append_new(list, told);
 	}
 	return list;
@@ -127,7 +127,7 @@ static json_t *facts_of(const struct saml *saml, const json_t *idp)
 	json_t *facts = json_pack("{s:s, s:s*}", "source", saml->metadata_url ? saml->metadata_url : file ? file : "the declaration", "entity_id",
 	                          json_string_at(idp, "entity_id"));
 
-	time_set(facts, "valid_until", idp, "valid_until_ms");
+	saml_time_set(facts, "valid_until", idp, "valid_until_ms");
 	if (json_object_get(idp, "cache_s"))
 		json_object_set(facts, "cache_duration_s", json_object_get(idp, "cache_s"));
 	json_object_set_new(facts, "signing_certificates", certificates_told(idp));

@@ -162,18 +162,6 @@ static char *host_meant(const struct saml *saml, const char *location)
 	return g_strdup(url ? url->host : saml->declared_host);
 }
 
-static const json_t *step_failed(const json_t *rows)
-{
-	size_t index;
-	json_t *row;
-
-	json_array_foreach(rows, index, row) {
-		if (!json_is_true(json_object_get(row, "passed")))
-			return row;
-	}
-	return NULL;
-}
-
 /* People's browsers go there, not this machine: what it cannot reach, they may. So it is no failure. */
 static void server_row(const struct probe *probe, const char *location, const char *origin)
 {
@@ -183,7 +171,7 @@ static void server_row(const struct probe *probe, const char *location, const ch
 	const struct fetch_request request = {.url = location, .declared_host = host, .deadline_ms = MIN(probe->input->deadline_ms, clock_monotonic_ms() + SERVER_MS), .checks = steps};
 	enum fetch_result result = fetch(probe->saml->fetcher, &request, &reply);
 	g_autoptr(json_t) rows = checks_json(steps);
-	const json_t *failed = step_failed(rows);
+	const json_t *failed = checks_first_failed(rows);
 	bool answers = result == FETCH_OK || result == FETCH_TOO_BIG;
 	g_autofree char *seen = answers ? g_strdup_printf("%s: status %d", origin, reply.status)
 	                                : g_strdup_printf("%s: %s: %s", origin, failed ? json_string_at(failed, "check") : "request", failed ? json_string_at(failed, "seen") : reply.trouble);

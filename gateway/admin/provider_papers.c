@@ -1,4 +1,4 @@
-/* A look at the provider as the server's watch does it (gateway/provider_watch.h), and the last change in the connection log. */
+/* A look at the provider as the server's watch does it (gateway/call/provider_watch.h), and the last change in the connection log. */
 #include "gateway/admin/provider_papers.h"
 
 #include "base/clock.h"

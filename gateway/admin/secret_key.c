@@ -10,8 +10,8 @@
 static json_t *uses_json(const struct key_uses *uses)
 {
 	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "providers", (json_int_t)uses->providers, "signing_keys", (json_int_t)uses->signing_keys,
-	                 "saml_keys", (json_int_t)uses->saml_keys, "links", (json_int_t)uses->links, "sessions", (json_int_t)uses->sessions, "log_anchors", (json_int_t)uses->log_anchors, "flows", (json_int_t)uses->flows,
-	                 "passwords", (json_int_t)uses->passwords);
+	                 "saml_keys", (json_int_t)uses->saml_keys, "links", (json_int_t)uses->links, "sessions", (json_int_t)uses->sessions, "log_anchors",
+	                 (json_int_t)uses->log_anchors, "flows", (json_int_t)uses->flows, "passwords", (json_int_t)uses->passwords);
 }
 
 json_t *secret_keys_standing(struct unit *unit, const struct root_keys *keys, GError **error)

@@ -6,6 +6,7 @@
  * does not answer ends it, so that no other source ever sees a password meant for this one.
  */
 #include "base/clock.h"
+#include "base/encoding.h"
 #include "base/text.h"
 #include "gateway/login/endpoints.h"
 #include "gateway/login/settle.h"
@@ -19,7 +20,22 @@ struct loan {
 	struct attempt *attempt;
 };
 
-/* Lends the credential of the account the name led to; nobody's when the attempt is throttled, so that a hash is done all the same. */
+/* Passwords brought from elsewhere (bcrypt, PBKDF2) cost more than ours until their owners sign in. So a name that has no password is answered at the cost of some
+ * account's, drawn by the name: whatever share of a tenant's people answers slower, the same share of made-up names does, each time it is tried (SECURITY LG-1). */
+static bool lend_decoy(const struct loan *loan, struct unit *unit, const char *login_key, struct credential *ret, GError **error)
+{
+	const struct call *call = loan->call;
+	uint8_t mac[DIGEST_SIZE];
+	char near[IDENTIFIER_SIZE];
+	struct digest_parts *parts = digest_parts_new("decoy");
+	digest_parts_add_text(parts, call->tenant->id);
+	digest_parts_add_text(parts, login_key);
+	root_keys_mac(call->gateway->keys, "throttle", parts, mac);
+	base32_encode(mac, 16, near);
+	return credential_sample(unit, call->tenant->id, near, &ret->decoy, error) != BROKEN;
+}
+
+/* Lends the credential of the account the name led to. Nobody's when the attempt is throttled, with what it has as the decoy: the same work is done all the same. */
 static bool lend_credential(void *data, const char *login_key, struct credential *ret, GError **error)
 {
 	struct loan *loan = data;
@@ -28,12 +44,17 @@ static bool lend_credential(void *data, const char *login_key, struct credential
 	struct unit *unit = store_reader(loan->call->gateway->store, error);
 	g_auto(account_t) account = { 0 };
 	g_autofree char *stored = NULL;
-	(void)login_key; /* the name was looked up when the attempt was counted */
+	/* the name was looked up when the attempt was counted */
 	if (!unit || account_find(unit, tenant, attempt->account.id, &account, error) == BROKEN
 	    || credential_find(unit, tenant, attempt->account.id, &stored, error) == BROKEN)
 		return false;
-	if (attempt->throttled != REASON_OK || !account.id[0])
+	if (!stored && !lend_decoy(loan, unit, login_key, ret, error))
+		return false;
+	if (attempt->throttled != REASON_OK || !account.id[0]) {
+		if (stored)
+			ret->decoy = g_steal_pointer(&stored);
 		return true;
+	}
 	memcpy(ret->account, account.id, sizeof ret->account);
 	ret->disabled = account.disabled;
 	attempt->stored = g_strdup(stored);

@@ -31,6 +31,7 @@ static const char credential_put[] =
 	"INSERT INTO credential (tenant, account, stored) VALUES ($1, $2, $3) ON CONFLICT (tenant, account) DO UPDATE SET stored = excluded.stored";
 static const char credential_swap[] = "UPDATE credential SET stored = $4 WHERE tenant = $1 AND account = $2 AND stored = $3";
 static const char credential_delete[] = "DELETE FROM credential WHERE tenant = $1 AND account = $2";
+static const char credential_next[] = "SELECT stored FROM credential WHERE tenant = $1 AND account >= $2 ORDER BY account LIMIT 1";
 static const char credential_sql[] = "SELECT stored FROM credential WHERE tenant = $1 AND account = $2";
 static const char link_put[] = "INSERT INTO link (tenant, provider, subject, account, created_ms) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING";
 static const char link_sql[] = "SELECT provider, subject, account, created_ms FROM link WHERE tenant = $1 AND provider = $2 AND subject = $3";
@@ -208,6 +209,12 @@ bool credential_rehash(struct unit *unit, const char *tenant, const char *accoun
 enum found credential_find(struct unit *unit, const char *tenant, const char *account, char **ret_stored, GError **error)
 {
 	return unit_text(unit, ret_stored, error, credential_sql, VALUES(value_text(tenant), value_text(account)));
+}
+
+enum found credential_sample(struct unit *unit, const char *tenant, const char *near, char **ret_stored, GError **error)
+{
+	enum found found = unit_text(unit, ret_stored, error, credential_next, VALUES(value_text(tenant), value_text(near)));
+	return found != MISSING ? found : unit_text(unit, ret_stored, error, credential_next, VALUES(value_text(tenant), value_text("")));
 }
 
 bool link_insert(struct unit *unit, const char *tenant, const struct link *link, GError **error)

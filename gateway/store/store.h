@@ -130,6 +130,8 @@ bool credential_set(struct unit *unit, const char *tenant, const char *account, 
 /* A rehash: replaces `was` and nothing else, so that a password set meanwhile stays. True also when it was another already. */
 bool credential_rehash(struct unit *unit, const char *tenant, const char *account, const char *was, const char *stored, GError **error);
 enum found credential_find(struct unit *unit, const char *tenant, const char *account, char **ret_stored, GError **error);
+/* The stored hash of some account, always the same for one `near` (an id, or a text like one) while accounts and passwords stay: a fair sample, since ids are random. */
+enum found credential_sample(struct unit *unit, const char *tenant, const char *near, char **ret_stored, GError **error);
 bool link_insert(struct unit *unit, const char *tenant, const struct link *link, GError **error);
 enum found link_find(struct unit *unit, const char *tenant, const char *provider, const char *subject, struct link *ret, GError **error);
 /* The link by which an account comes from a provider; the oldest, should there be two. */

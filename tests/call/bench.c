@@ -91,6 +91,26 @@ static struct tenant *tenant_make(const struct bench *bench, const char *id, con
 	return tenant;
 }
 
+struct declaring {
+	const struct tenant *tenant;
+	struct provider_record *record;
+};
+
+static bool provider_write(struct unit *unit, void *data, GError **error)
+{
+	struct declaring *declaring = data;
+
+	return provider_put(unit, declaring->tenant->id, declaring->record, error);
+}
+
+void provider_make(const struct bench *bench, const struct tenant *tenant, struct provider_record *record)
+{
+	struct declaring declaring = { tenant, record };
+
+	bench_write(bench, provider_write, &declaring);
+	provider_record_clear(record);
+}
+
 int bench_setup(void **state)
 {
 	struct bench *bench = g_new0(struct bench, 1);

@@ -50,6 +50,8 @@ void bench_tamper(const struct bench *bench, const char *sql);
 json_t *json_of(const char *text);
 /* A tenant as it stands in acme's or globex's place, with other settings; it is not stored. */
 struct tenant *tenant_with(const char *id, const char *name, const char *settings);
+/* Stores a provider of the tenant, and clears the record. */
+void provider_make(const struct bench *bench, const struct tenant *tenant, struct provider_record *record);
 /* An account of the tenant, in a transaction of its own. email may be NULL. */
 void account_make(const struct bench *bench, const struct tenant *tenant, const char *id, const char *username, const char *email, bool verified);
 void account_disable(const struct bench *bench, const struct tenant *tenant, const char *id);

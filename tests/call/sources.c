@@ -39,29 +39,16 @@ static int fixture_teardown(void **state)
 	return 0;
 }
 
-struct declaring {
-	const struct tenant *tenant;
-	struct provider_record record;
-};
-
-static bool provider_write(struct unit *unit, void *data, GError **error)
-{
-	struct declaring *declaring = data;
-
-	return provider_put(unit, declaring->tenant->id, &declaring->record, error);
-}
-
 /* A provider with what a directory needs to be opened, and `more` beside it. */
 static void declare(const struct fixture *fixture, const struct tenant *tenant, const char *name, const char *type, int position, bool enabled, const char *more)
 {
-	struct declaring declaring = { .tenant = tenant, .record = { .name = g_strdup(name), .type = g_strdup(type), .enabled = enabled, .position = position,
+	struct provider_record record = { .name = g_strdup(name), .type = g_strdup(type), .enabled = enabled, .position = position,
 		.settings = json_of("{\"url\":[\"ldap://127.0.0.1:9\"],\"start_tls\":false,\"base_dn\":\"dc=acme,dc=example\",\"connections\":1,"
-			"\"connect_timeout\":1,\"timeout\":1}") } };
+			"\"connect_timeout\":1,\"timeout\":1}") };
 	g_autoptr(json_t) settings = json_of(more);
 
-	json_object_update(declaring.record.settings, settings);
-	bench_write(fixture->bench, provider_write, &declaring);
-	provider_record_clear(&declaring.record);
+	json_object_update(record.settings, settings);
+	provider_make(fixture->bench, tenant, &record);
 }
 
 static struct source_list *list_of(const struct fixture *fixture, const struct tenant *tenant)

@@ -2,4 +2,4 @@
 #pragma once
 #include "tests/call/bench.h"
 
-extern const struct test_group door_group, entitlement_group, provision_group, sources_group;
+extern const struct test_group door_group, entitlement_group, provision_group, sources_group, watch_group;

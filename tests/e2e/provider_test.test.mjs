@@ -106,7 +106,7 @@ describe('the way there', () => {
 	test('a certificate of nobody whom we trust', async () => {
 		const found = await assertFails('untrusted', ['TLS', 'certificate', 'discovery'], { seen: /./, advice: /^Here/ })
 		const certificate = row(found, 'certificate')
-		assert.match(certificate.seen, /127\.0\.0\.1.*The upstream's authority/)
+		assert.match(certificate.seen, /127\.0\.0\.1.*The test's authority/)
 		assert.match(certificate.advice, /outbound\.ca_file/)
 	})
 })

@@ -12,6 +12,6 @@ struct test_list {
 };
 #define TEST_COUNT(tests) (sizeof(tests) / sizeof((tests)[0]))
 
-extern const struct test_list account_list, acr_list, allowance_list, claims_list, claims_request_list,
+extern const struct test_list account_list, acr_list, allowance_list, claims_list, claims_request_list, expiry_list,
 	linking_list, mapping_list, decision_list, next_list, password_rules_list, pkce_list, redirect_list, scope_list,
 	session_list, source_list, throttle_list, token_list;

@@ -8,7 +8,7 @@
 int main(void)
 {
 	const struct test_list *const lists[] = {
-		&decision_list, &redirect_list, &scope_list, &pkce_list, &next_list, &account_list, &acr_list, &allowance_list, &claims_list, &claims_request_list,
+		&decision_list, &expiry_list, &redirect_list, &scope_list, &pkce_list, &next_list, &account_list, &acr_list, &allowance_list, &claims_list, &claims_request_list,
 		&linking_list, &mapping_list, &session_list, &token_list,
 		&throttle_list, &password_rules_list, &source_list,
 	};

@@ -50,6 +50,28 @@ static void checks_are_kept_in_order(void **state)
 	checks_free(checks);
 }
 
+/* Two ways to pass that are not simply passing, and a sentence that only a failure needs. */
+static void checks_say_why(void **state)
+{
+	struct checks *checks = checks_new_of(4);
+
+	(void)state;
+	assert_false(check_advised(checks, "a", "b", "c", false, "change it"));
+	assert_true(check_advised(checks, "a", "b", "c", true, "change it"));
+	check_skipped(checks, "a", "b", "not asked");
+	check_warned(checks, "a", "b", "c", "soon");
+	check_warned(checks, "dropped", "b", "c", "and its sentence with it");
+	check_skipped(NULL, "a", "b", "c");
+	g_autoptr(json_t) rows = checks_json(checks);
+	g_autofree char *text = json_text(rows);
+	assert_string_equal(text, "[{\"check\":\"a\",\"seen\":\"b\",\"expected\":\"c\",\"passed\":false,\"advice\":\"change it\"},"
+	                          "{\"check\":\"a\",\"seen\":\"b\",\"expected\":\"c\",\"passed\":true},"
+	                          "{\"check\":\"a\",\"seen\":\"b\",\"expected\":null,\"passed\":true,\"skipped\":\"not asked\"},"
+	                          "{\"check\":\"a\",\"seen\":\"b\",\"expected\":\"c\",\"passed\":true,\"warning\":\"soon\"},"
+	                          "{\"check\":\"(more)\",\"dropped\":1}]");
+	checks_free(checks);
+}
+
 static void checks_are_bounded(void **state)
 {
 	struct checks *checks = checks_new();
@@ -147,6 +169,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(identity_says_what_it_was_given),
 	cmocka_unit_test(identity_needs_a_subject),
 	cmocka_unit_test(checks_are_kept_in_order),
+	cmocka_unit_test(checks_say_why),
 	cmocka_unit_test(checks_are_bounded),
 	cmocka_unit_test(checks_take_any_bytes),
 	cmocka_unit_test(checks_may_be_missing),

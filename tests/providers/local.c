@@ -26,6 +26,7 @@ static struct person {
 };
 
 static bool store_is_broken;
+static const char *decoy; /* lent with whoever has no password */
 static struct root_keys *keys;
 
 static bool find_credential(void *data, const char *login_key, struct credential *ret, GError **error)
@@ -41,6 +42,8 @@ static bool find_credential(void *data, const char *login_key, struct credential
 			ret->stored = g_strdup(people[i].stored);
 			ret->disabled = people[i].disabled;
 		}
+	if (!ret->stored)
+		ret->decoy = g_strdup(decoy);
 	return true;
 }
 
@@ -117,6 +120,20 @@ static void log_learns_account_and_reason(void **state)
 		assert_int_equal(asked.answer.reason, rows[i].reason);
 		assert_string_equal(asked.answer.account, rows[i].account);
 	}
+}
+
+/* The decoy is somebody else's real hash: its password opens nothing for a name that is nobody's, or that has none here. */
+static void a_decoys_password_opens_nothing(void **state)
+{
+	struct conformance_fixture *fixture = *state;
+
+	decoy = "$2b$04$abcdefghijklmnopqrstuujydOTSfIH/d5oUHpsygqV5X9xJLQc6e";
+	g_auto(asked_t) nobody = ask(fixture, "nobody", "correct horse"), passwordless = ask(fixture, "carol", "correct horse");
+	decoy = NULL;
+	assert_int_equal(nobody.answer.verdict, VERDICT_UNKNOWN);
+	assert_int_equal(passwordless.answer.verdict, VERDICT_MISMATCH);
+	assert_int_equal(passwordless.answer.reason, REASON_NO_PASSWORD);
+	assert_true(!nobody.answer.identity && !passwordless.answer.identity && !nobody.answer.replacement_hash && !passwordless.answer.replacement_hash);
 }
 
 static void checks_tell_the_story(void **state)
@@ -212,6 +229,7 @@ static void no_slot_is_unavailable(void **state)
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(log_learns_account_and_reason),
+	cmocka_unit_test(a_decoys_password_opens_nothing),
 	cmocka_unit_test(checks_tell_the_story),
 	cmocka_unit_test(spellings_meet),
 	cmocka_unit_test(old_hash_is_replaced),

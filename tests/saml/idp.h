@@ -60,6 +60,7 @@ char *idp_encrypt(const char *plain, enum encryption encryption, enum pair_name 
 
 /* Every message that attacks.c tried, as GBytes. */
 extern GPtrArray *corpus;
+
 /* The provider's metadata. NULL: the usual; attributes are XML text. */
 struct paper {
 	const char *entity_id, *attributes, *sso, *slo, *formats;

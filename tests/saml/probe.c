@@ -120,7 +120,7 @@ static void what_to_enter_there_is_told(void **state)
 {
 	const struct paper paper = {.slo = "https://idp.example/slo"};
 	g_auto(probed_t) probed = probe_at(&paper, "{\"claims\": {\"email\": [\"mail\", \"urn:oid:1\"]}}", NULL, certificate_end(PAIR_IDP) - 31 * DAY_MS);
-	g_autofree char *failed = rows_with(&probed, NULL), *warned = rows_with(&probed, "warning"), *fingerprint = NULL;
+	g_autofree char *failed = rows_with(&probed, NULL), *warned = rows_with(&probed, "warning");
 
 	(void)state;
 	assert_string_equal(failed, "");

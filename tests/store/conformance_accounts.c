@@ -287,6 +287,29 @@ static void a_rehash_replaces_only_what_it_was_made_from(void **state)
 	assert_int_equal(changes_of(world->store, TENANT_A, "account", NULL), 0);
 }
 
+/* The same account's for the same name, the next one's for the next, round the end; and only of this tenant's. */
+static void a_sample_of_the_credentials_is_drawn(void **state)
+{
+	struct world *world = *state;
+	static const struct { const char *near, *stored; } rows[] = {
+		{ "", "hash-1" }, { ACCOUNT_1, "hash-1" }, { "accountaccountaccountaaaab", "hash-2" }, { ACCOUNT_2, "hash-2" }, { "zzzzzzzzzzzzzzzzzzzzzzzzzz", "hash-1" } };
+	both_have_alice(world);
+	struct account second = account_of(ACCOUNT_2, "bruno", NULL);
+	struct unit *unit = write_begin(world->store);
+	GOOD(account_insert(unit, TENANT_A, &second, &error));
+	GOOD(credential_set(unit, TENANT_A, ACCOUNT_1, "hash-1", 0, &error) && credential_set(unit, TENANT_A, ACCOUNT_2, "hash-2", 0, &error));
+	GOOD(credential_set(unit, TENANT_B, ACCOUNT_1, NULL, 0, &error));
+	write_commit();
+	account_clear(&second);
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		g_autofree char *stored = NULL;
+		FOUND_IS(FOUND, credential_sample(reader_of(world->store), TENANT_A, rows[i].near, &stored, &error));
+		assert_string_equal(stored, rows[i].stored);
+	}
+	g_autofree char *none = NULL;
+	FOUND_IS(MISSING, credential_sample(reader_of(world->store), TENANT_B, ACCOUNT_1, &none, &error));
+}
+
 static void a_link_is_found_from_its_account(void **state)
 {
 	struct world *world = *state;
@@ -382,6 +405,7 @@ static const struct CMUnitTest tests[] = {
 	WORLD_TEST(a_new_password_ends_everything_and_a_rehash_nothing),
 	WORLD_TEST(a_rehash_replaces_only_what_it_was_made_from),
 	WORLD_TEST(a_link_is_found_from_its_account),
+	WORLD_TEST(a_sample_of_the_credentials_is_drawn),
 	WORLD_TEST(a_link_keeps_what_its_driver_needs),
 	WORLD_TEST(a_subject_is_linked_once_a_tenant),
 	WORLD_TEST(lists_hold_one_tenant_and_stop_when_told),

@@ -1,9 +1,9 @@
 /* The rounds of the watch (provider_watch.h):
  *
- *   every quarter of an hour: all providers that can be watched ─> due ─> one after the other: look ─> tell what is new
+ *   every so often: all providers that can be watched ─> due ─> one after the other: look ─> tell what is new
  *
  * What stays as it is, is told once a day. Each node tells for itself: each has copies of its own. */
-#include "gateway/provider_watch.h"
+#include "gateway/call/provider_watch.h"
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -13,7 +13,6 @@
 
 #include <string.h>
 
-#define ROUND_MS (15 * 60 * 1000)
 #define STEP_MS 200
 #define LOOK_MS 5000
 #define DAY_MS (86400 * INT64_C(1000))
@@ -25,6 +24,7 @@ struct watched {
 
 struct provider_watch {
 	const struct gateway *gateway;
+	int64_t round_ms;
 	GQueue due;            /* struct watched */
 	int64_t next_round_ms; /* monotonic */
 	GHashTable *told;      /* what was told -> the day of it, both of this process only */
@@ -37,10 +37,11 @@ static void watched_free(gpointer data)
 	g_free(watched);
 }
 
-struct provider_watch *provider_watch_new(const struct gateway *gateway)
+struct provider_watch *provider_watch_new(const struct gateway *gateway, int64_t round_ms)
 {
 	struct provider_watch *watch = g_new0(struct provider_watch, 1);
 	watch->gateway = gateway;
+	watch->round_ms = round_ms;
 	g_queue_init(&watch->due);
 	watch->told = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	return watch;
@@ -92,7 +93,7 @@ static void round_begin(struct provider_watch *watch)
 	g_autoptr(GPtrArray) tenants = g_ptr_array_new_with_free_func(g_free);
 	struct unit *unit = store_reader(watch->gateway->store, NULL);
 	int64_t today = clock_now_ms() / DAY_MS;
-	watch->next_round_ms = clock_monotonic_ms() + ROUND_MS;
+	watch->next_round_ms = clock_monotonic_ms() + watch->round_ms;
 	g_hash_table_foreach_remove(watch->told, told_long_ago, &today);
 	if (!unit || !tenant_list(unit, tenant_note, tenants, NULL))
 		return;

@@ -5,9 +5,9 @@
 
 struct provider_watch;
 
-struct provider_watch *provider_watch_new(const struct gateway *gateway);
-/* Looks at the next few, for some moments; every quarter of an hour all of them come up again. One look may wait for a server, five seconds at most. Blocks;
- * one thread. */
+/* Of the gateway, its store and sources are used. `round_ms`: how long after the beginning of a round the next one begins, at the earliest. */
+struct provider_watch *provider_watch_new(const struct gateway *gateway, int64_t round_ms);
+/* Looks at the next few, for some moments; with a new round all of them come up again. One look may wait for a server, five seconds at most. Blocks; one thread. */
 void provider_watch_step(struct provider_watch *watch);
 /* Takes NULL. */
 void provider_watch_free(struct provider_watch *watch);
