@@ -25,7 +25,7 @@ const group_map = { 'wiki-up': ['wiki', 'staff'] }
 const GROUPS = ['R&D', '<équipe>']
 
 /** By name: who is asked, what is declared here, and what the peer does for us there. */
-function kinds({ ssp, samlp }) {
+function kinds({ ssp, samlp, tls }) {
 	const both = { 'saml20.sign.response': true }, responseOnly = { ...both, 'saml20.sign.assertion': false }, encrypted = { 'assertion.encryption': true }, mail = { domains: ['partner.example'] }
 	const mailName = { nameOf: (name) => `${name}@partner.example` }
 	return {
@@ -49,6 +49,7 @@ function kinds({ ssp, samlp }) {
 		'samlp-encrypted': [samlp, {}, { encrypt: 'gcm256' }],
 		'samlp-cbc': [samlp, { allow_cbc: true }, { encrypt: 'cbc256', signResponse: true }],
 		'samlp-posted': [samlp, { binding: 'post' }],
+		'samlp-tls': [tls, {}],
 		'samlp-unsigned': [samlp, { sign_requests: false }, { unsigned: true }],
 		'samlp-mail': [samlp, mail, { format: FORMATS.email, ...mailName }],
 		'samlp-unspecified': [samlp, mail, { format: FORMATS.unspecified, ...mailName }],
@@ -61,9 +62,9 @@ const peers = {}
 let gateway, listener, webClient, calls = []
 const all = () => Object.values(peers)
 
-function scene({ ssp, samlp }, clients) {
+function scene({ ssp, samlp, tls }, clients) {
 	const mine = (name, more) => tenant(name, { clients, users: [], ...more })
-	const table = kinds({ ssp, samlp }), options = Object.fromEntries(Object.entries(table).map(([name, [, , there]]) => [name, there]))
+	const table = kinds({ ssp, samlp, tls }), options = Object.fromEntries(Object.entries(table).map(([name, [, , there]]) => [name, there]))
 	const tenants = [
 		tenant('acme', { clients, providers: [...Object.entries(table).map(([name, [peer, here]]) => peer.provider(name, { button: false, group_map, ...here })), ssp.provider('off', { enabled: false })] }),
 		mine('mapping', { providers: [
@@ -75,10 +76,11 @@ function scene({ ssp, samlp }, clients) {
 			providers: [ssp.provider('own', { domains: ['partner.example'], link_by_verified_email: true }), samlp.provider('foreign', { link_by_verified_email: true })] }),
 		mine('strong', { providers: [samlp.provider('weak', { authn_context: [`${CLASSES}TimeSyncToken`] }), samlp.provider('otp', { authn_context: [`${CLASSES}TimeSyncToken`] }),
 			samlp.provider('mfa', { upstream_mfa: 'trust' }), samlp.provider('doubted')] }),
-		mine('leaving', { providers: ['ssp', 'posting', 'told-by-post'].map((name) => ssp.provider(name, name === 'posting' ? { binding: 'post' } : {})).concat(samlp.provider('samlp'), samlp.provider('behind', { metadata: samlp.bySoap })) }),
+		mine('leaving', { providers: ['ssp', 'posting', 'told-by-post', 'named'].map((name) => ssp.provider(name, name === 'posting' ? { binding: 'post' } : {})).concat(samlp.provider('samlp'), samlp.provider('behind', { metadata: samlp.bySoap })) }),
 		mine('tile', { providers: [ssp.provider('restarting')] }),
 		mine('tiles', { clients: [...clients, { ...CLIENTS.post, initiate_login_uri: 'https://other.acme.example/start' }], providers: [ssp.provider('restarting'), ssp.provider('refusing', { idp_initiated: 'refuse' })] }),
 	]
+	options.named = { 'nameid.encryption': true }
 	options.otp = { context: `${CLASSES}TimeSyncToken` }
 	options.mfa = options.doubted = { context: 'https://refeds.org/profile/mfa' }
 	return [tenants, options]
@@ -93,6 +95,7 @@ before(async () => {
 	await once(listener, 'listening')
 	peers.ssp = await SimpleSaml.start(people())
 	peers.samlp = await Samlp.start(people())
+	peers.tls = await Samlp.start(people(), { tls: true })
 	peers.ssp.want({ cipher: CIPHERS.gcm })
 	peers.samlp.bySoap = (await peers.samlp.metadata()).replace(/<SingleLogoutService[^>]*HTTP-POST[^>]*>/, '').replace(/(<SingleLogoutService Binding="[^"]*):HTTP-Redirect" Location="[^"]*"/, `$1:SOAP" Location="${peers.samlp.origin}/soap"`)
 	peers.ssp.text = await peers.ssp.metadata()
@@ -100,7 +103,7 @@ before(async () => {
 	webClient = { ...CLIENTS.web, claims_in_id_token: true, backchannel_logout_uri: `http://127.0.0.1:${listener.address().port}/told`, backchannel_logout_session_required: true,
 		initiate_login_uri: 'https://app.acme.example/start' }
 	const [tenants, options] = scene(peers, [webClient, 'staffonly', 'api'])
-	gateway = await Gateway.start({ config: { outbound: { allow: ['127.0.0.1/32'], timeout: '4s' } }, declaration: declare(...tenants) })
+	gateway = await Gateway.start({ config: { outbound: { allow: ['127.0.0.1/32'], ca_file: peers.tls.authority, timeout: '4s' } }, declaration: declare(...tenants) })
 	await SamlPeer.trust(gateway, tenants.map((one) => ({ ...one, providers: one.providers.filter(({ enabled }) => enabled !== false) })), options)
 	peers.ssp.trust((await ask(`${gateway.issuer('leaving')}/saml/told-by-post/metadata`)).text.replace(/<md:SingleLogoutService Binding="[^"]*HTTP-Redirect".*?<\/md:SingleLogoutService>/, ''))
 })
@@ -449,13 +452,13 @@ describe('signing out there', { skip }, () => {
 		await assertOut(bea)
 		assert.ok(await lives(ada))
 	})
-	for (const [title, provider, peer, by] of [['by redirect', 'ssp', 'ssp', 'address'], ['by POST', 'told-by-post', 'ssp', 'form'], ['by another maker\'s', 'samlp', 'samlp', 'address']])
+	for (const [title, provider, peer, by] of [['by redirect', 'ssp', 'ssp', 'address'], ['by POST', 'told-by-post', 'ssp', 'form'], ['by a name that is encrypted', 'named', 'ssp', 'address'], ['by another maker\'s', 'samlp', 'samlp', 'address']])
 		test(`${title}: the session ends here, and applications hear of it`, async () => {
 			const tokens = await tokensOf(provider, 'cleo', bound), stranger = await tokensOf(provider, 'dan', bound), { browser } = tokens
 			assert.ok(await lives(tokens))
-			const page = await walk(browser, await browser.open(peers[peer].leaveUrl()), all())
-			const answer = peers[peer].calls.findLast((call) => call.query.SAMLResponse ?? call.form.SAMLResponse)
-			assert.ok(answer, `no LogoutResponse came: ${page.status} ${page.url} ${page.text}`)
+			const begun = peers[peer].calls.length, page = await walk(browser, await browser.open(peers[peer].leaveUrl()), all())
+			const answer = peers[peer].calls.slice(begun).findLast((call) => call.query.SAMLResponse ?? call.form.SAMLResponse)
+			assert.ok(answer, `no LogoutResponse came: ${page.status} ${page.url} ${page.reference ? JSON.stringify(await gateway.explain('leaving', page.reference)) : page.text}`)
 			assert.equal(peers[peer].sent.findLast((one) => one.parameter === 'SAMLRequest').by, by)
 			assert.ok(answer[by === 'form' ? 'form' : 'query'].SAMLResponse, 'answered the way it came')
 			assert.match(peers[peer].received, /status:Success/)

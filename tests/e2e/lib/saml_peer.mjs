@@ -9,28 +9,18 @@
 //   text(text, peer)               the message last of all
 //   form(fields, peer)             what the browser carries back (URLSearchParams), in a form or in an address
 //   raw(request, response, peer)   the bare answer, with `only`, a pattern of the paths that it is for
-import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { serverCertificate } from './authority.mjs'
 import { ask } from './raw.mjs'
 import { escape, inflated, makeKey, posted, signed, signedOf, unescape, unsigned } from './saml_messages.mjs'
 
 const MESSAGES = ['SAMLResponse', 'SAMLRequest']
 const field = (name) => new RegExp(`(name="${name}"\\s*value=")([^"]*)(")`)
-
-/** A certificate authority and a server's certificate for loopback. */
-function certificate(folder) {
-	const openssl = (...words) => execFileSync('openssl', words, { stdio: 'ignore', cwd: folder })
-	const ec = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes']
-	openssl('req', '-x509', ...ec, '-days', '2', '-subj', '/CN=The provider\'s authority', '-keyout', 'ca.key', '-out', 'ca.pem')
-	openssl('req', ...ec, '-subj', '/CN=provider', '-addext', 'subjectAltName=IP:127.0.0.1,DNS:localhost', '-keyout', 'server.key', '-out', 'server.csr')
-	openssl('x509', '-req', '-in', 'server.csr', '-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-days', '2', '-copy_extensions', 'copy', '-out', 'server.pem')
-	return { key: readFileSync(join(folder, 'server.key')), cert: readFileSync(join(folder, 'server.pem')) }
-}
 
 export class SamlPeer {
 	static #asked = new Map() // providers of declarations → whom they ask
@@ -50,7 +40,7 @@ export class SamlPeer {
 	/** `host`: 127.0.0.1, or localhost, which to a browser is another site. */
 	async listen({ tls = false, host = '127.0.0.1' } = {}) {
 		const serve = (request, response) => this.#serve(request, response)
-		this.#server = tls ? createTlsServer(certificate(this.folder), serve) : createServer(serve)
+		this.#server = tls ? createTlsServer(serverCertificate(this.folder), serve) : createServer(serve)
 		this.#server.listen(0, '127.0.0.1')
 		await once(this.#server, 'listening')
 		this.origin = `${tls ? 'https' : 'http'}://${host}:${this.#server.address().port}`

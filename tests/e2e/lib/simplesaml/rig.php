@@ -16,7 +16,7 @@ if (strpos(rig('origin'), 'https:') === 0) {
 
 // Its SAML library names AES-128-CBC where it encrypts, and has no setting for another: the same classes with the cipher that the test names.
 require_once SIMPLESAML . '/lib/_autoload.php';
-foreach (['EncryptedAssertion', 'Assertion'] as $class) {
+foreach (['EncryptedAssertion', 'Assertion', 'LogoutRequest'] as $class) {
 	$text = str_replace('declare(strict_types=1);', '', file_get_contents(SIMPLESAML . "/vendor/simplesamlphp/saml2/src/SAML2/$class.php"));
 	eval('?>' . str_replace('XMLSecurityKey(XMLSecurityKey::AES128_CBC)', 'XMLSecurityKey(' . var_export(rig('cipher'), true) . ')', $text, $places));
 	if ($places < 1) {
