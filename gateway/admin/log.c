@@ -361,7 +361,8 @@ static bool show_run(struct command *command, GError **error)
 	if (!log_list(unit, tenant->id, &filter, row_explain, &explanation, error))
 		return false;
 	if (json_array_size(list) == 0)
-		return fail(error, ERROR_NOT_FOUND, "tenant %s has no record with the reference %s", tenant->name, command_word(command, 0));
+		return fail(error, ERROR_NOT_FOUND, "tenant %s has no record with the reference %s; of refusals that repeat, most are counted in one record, which names the last of them: see `log list`",
+		            tenant->name, command_word(command, 0));
 	if (command->json) {
 		explanation_print_json(command, list);
 		return true;

@@ -3,6 +3,8 @@
 #include "crypto_tests.h"
 #include <fcntl.h>
 #include <glib/gstdio.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -363,6 +365,50 @@ static void a_mac_outlives_a_rotation(void **state)
 	root_keys_free(keys);
 }
 
+struct crowd {
+	struct root_keys *keys;
+	atomic_bool stop;
+};
+
+static void *derive_all_the_time(void *data)
+{
+	struct crowd *crowd = data;
+	uint8_t mac[DIGEST_SIZE], derived[DERIVED_KEY_SIZE];
+	bool good = true;
+	while (!atomic_load(&crowd->stop)) {
+		const char *id = root_keys_derive_current(crowd->keys, "seal", derived);
+		good = good && root_keys_derive(crowd->keys, id, "seal", derived);
+		root_keys_mac(crowd->keys, "form", parts_of("x"), mac);
+		good = good && root_keys_mac_holds(crowd->keys, "form", parts_of("x"), mac, sizeof mac) && !root_keys_derive(crowd->keys, "k9", "seal", derived);
+	}
+	return good ? crowd : NULL;
+}
+
+/* Lines come, by somebody who asks for them and by a reload, while others go on. */
+static void many_read_while_lines_come(void **state)
+{
+	const struct place *place = *state;
+	pthread_t threads[4];
+	content_write(place->path, "k1 " KEY_A "\n", strlen("k1 " KEY_A "\n"), 0600);
+	struct crowd crowd = { .keys = root_keys_read(place->path, NULL) };
+	for (size_t i = 0; i < G_N_ELEMENTS(threads); i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, derive_all_the_time, &crowd), 0);
+	for (int i = 0; i < 40; i++) {
+		uint8_t derived[DERIVED_KEY_SIZE];
+		g_autofree char *id = rotate(place);
+		if (i % 2)
+			root_keys_replace(crowd.keys, root_keys_read(place->path, NULL));
+		assert_true(root_keys_derive(crowd.keys, id, "seal", derived));
+	}
+	atomic_store(&crowd.stop, true);
+	for (size_t i = 0; i < G_N_ELEMENTS(threads); i++) {
+		void *good;
+		pthread_join(threads[i], &good);
+		assert_non_null(good);
+	}
+	root_keys_free(crowd.keys);
+}
+
 #define in_place(test) cmocka_unit_test_setup_teardown(test, place_make, place_remove)
 static const struct CMUnitTest tests[] = {
 	in_place(created_file_is_private_and_read_back),
@@ -380,5 +426,6 @@ static const struct CMUnitTest tests[] = {
 	in_place(an_unknown_id_has_the_file_read_again),
 	cmocka_unit_test(another_file_takes_the_place_of_one),
 	in_place(a_mac_outlives_a_rotation),
+	in_place(many_read_while_lines_come),
 };
 TEST_GROUP(root_keys_group, tests);
