@@ -30,7 +30,7 @@ bool audit_append(struct unit *unit, const struct store *store, const struct ten
 {
 	g_auto(log_row_t) row = { 0 };
 
-	if (!facts->summary)
+	if (!facts->summary && !unit_runs_again(unit))
 		figures_note(facts);
 	row_fill(&row, store, tenant, facts, username_known);
 	row.detail = json_incref((json_t *)(uintptr_t)facts->detail); /* counted, never changed: the caller waits until it is written */

@@ -146,7 +146,7 @@ void login_grant(struct login *login)
 	}
 	fill_grant(&granting);
 	fill_code(&granting);
-	if (store_write(login->call->gateway->store, grant_in_unit, &granting, &error))
+	if (store_write_repeatable(login->call->gateway->store, grant_in_unit, &granting, &error))
 		flow_answer(login, &(struct flow_answer){ .code = granting.text });
 	else
 		call_fail_error(login->call, error);

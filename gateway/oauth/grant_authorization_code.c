@@ -163,7 +163,7 @@ static void redeem(struct exchange *exchange, const struct form *form)
 		reason = width_find(exchange->client, &exchange->grant, &exchange->account, form, NULL, &exchange->width);
 	if (reason != REASON_OK)
 		grant_refuse(call, grant_error(reason), reason, NULL);
-	else if (!make_tokens(exchange, &error) || !store_write(call->gateway->store, claim_in_unit, exchange, &error))
+	else if (!make_tokens(exchange, &error) || !store_write_repeatable(call->gateway->store, claim_in_unit, exchange, &error))
 		grant_fail(call, error);
 	else if (exchange->outcome != REASON_OK)
 		call_fail_json(call, ERROR_INVALID_GRANT, NULL);

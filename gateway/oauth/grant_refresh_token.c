@@ -148,7 +148,7 @@ static void redeem(struct refresh *refresh, const struct form *form)
 		grant_fail(call, error);
 	else if (reason != REASON_OK)
 		grant_refuse(call, grant_error(reason), reason, NULL);
-	else if (!store_write(call->gateway->store, refresh_in_unit, refresh, &error))
+	else if (!store_write_repeatable(call->gateway->store, refresh_in_unit, refresh, &error))
 		grant_fail(call, error);
 	else if (refresh->outcome != REASON_OK)
 		call_fail_json(call, ERROR_INVALID_GRANT, NULL);

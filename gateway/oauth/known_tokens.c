@@ -31,7 +31,9 @@ static void free_live_token(gpointer data)
 	g_clear_pointer(&token->scope, g_ref_string_release);
 	g_clear_pointer(&token->kid, g_ref_string_release);
 	g_free(token->jti);
-	g_strfreev(token->audience);
+	for (size_t i = 0; token->audience && token->audience[i]; i++)
+		g_ref_string_release(token->audience[i]);
+	g_free(token->audience);
 	json_decref(token->claims);
 	g_clear_pointer(&token->introspection, g_bytes_unref);
 }

@@ -13,8 +13,8 @@ struct live_token {
 	char account[IDENTIFIER_SIZE];   /* likewise */
 	char incarnation[IDENTIFIER_SIZE]; /* of the client, for a client's own token; "" for a person's */
 	char *client_id, *scope, *kid;   /* GRefStrings, interned: thousands of tokens share them. kid NULL: opaque */
+	char **audience;                 /* of such ones, NULL-closed */
 	char *jti;
-	char **audience;                 /* NULL-closed */
 	int64_t issued_s, expires_s;
 	json_t *claims;                  /* only until `introspection` is made */
 	GBytes *introspection;           /* the answer, ready */

@@ -284,7 +284,12 @@ bool store_backup(struct store *store, const char *file, const struct store_prog
 
 bool store_write(struct store *store, bool (*work)(struct unit *unit, void *data, GError **error), void *data, GError **error)
 {
-	return writer_run(store->writer, work, data, error);
+	return writer_run(store->writer, false, work, data, error);
+}
+
+bool store_write_repeatable(struct store *store, bool (*work)(struct unit *unit, void *data, GError **error), void *data, GError **error)
+{
+	return writer_run(store->writer, true, work, data, error);
 }
 
 bool store_write_later(struct store *store, bool (*work)(struct unit *unit, void *data, GError **error), void *data, GDestroyNotify release)

@@ -47,8 +47,13 @@ struct unit *store_reader(struct store *store, GError **error);
 /* Runs `work` in a transaction; true once it is durable. False with *error: what `work` set, ERROR_UNAVAILABLE when the writer did not come to it in
  * time (then it never runs), ERROR_INTERNAL when the commit failed (nothing of it holds). */
 bool store_write(struct store *store, bool (*work)(struct unit *unit, void *data, GError **error), void *data, GError **error);
+/* As store_write, for `work` that may be run, undone and run again: it leaves nothing in `data` that a second run would not replace, and frees nothing. Several of
+ * them share a savepoint, which is a sixth of what a transaction costs. */
+bool store_write_repeatable(struct store *store, bool (*work)(struct unit *unit, void *data, GError **error), void *data, GError **error);
+/* Whether this is such a second run: what is counted elsewhere was counted. */
+bool unit_runs_again(const struct unit *unit);
 /* As store_write, without waiting; `data` is freed with `release` afterwards, done or not. For the log of machine-only grants: durable within a second,
- * failures are counted and logged. `work` may be run, undone and run again. False when the queue is full. What is awaited never stands behind it. */
+ * failures are counted and logged. `work` is repeatable. False when the queue is full. What is awaited never stands behind it. */
 bool store_write_later(struct store *store, bool (*work)(struct unit *unit, void *data, GError **error), void *data, GDestroyNotify release);
 /* As store_write_later, for what strangers can cause: False when the queue is half full already, so that the other half is left to what was granted. */
 bool store_write_spare(struct store *store, bool (*work)(struct unit *unit, void *data, GError **error), void *data, GDestroyNotify release);

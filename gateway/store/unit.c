@@ -243,3 +243,8 @@ char *column_seal(struct unit *unit, const struct seal_context *context, const v
 {
 	return seal(store_keys(unit->store), context, plain, length);
 }
+
+bool unit_runs_again(const struct unit *unit)
+{
+	return unit->again;
+}

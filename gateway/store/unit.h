@@ -9,6 +9,7 @@ struct unit {
 	const struct driver *driver;
 	struct connection *connection; /* NULL: a reader is borrowed for each statement */
 	bool changed; /* a `change` row was written: the counter must be bumped after the commit */
+	bool again;   /* run before, and undone */
 	bool broken;  /* a statement failed: the transaction may not be kept, whatever its function says */
 };
 

@@ -35,6 +35,7 @@ struct request {
 	void *data;
 	GDestroyNotify release; /* with `later` only */
 	bool later;             /* nobody waits: the writer frees it */
+	bool repeatable;        /* may be run, undone and run again; what is written later always may */
 	atomic_bool done;       /* set last: from then on the waiter may leave, and the request with it */
 	bool good;
 	GError *error;
@@ -49,8 +50,8 @@ struct queue {
 };
 
 struct group {
-	struct request *requests[ALONE_MAX]; /* more than GROUP_MAX + BESIDE_MAX; those that are waited for come first */
-	size_t count, waited_for;
+	struct request *requests[ALONE_MAX]; /* more than GROUP_MAX + BESIDE_MAX */
+	size_t count;
 };
 
 struct writer {
@@ -141,6 +142,7 @@ static bool requests_run(struct writer *writer, struct request **requests, size_
 	struct unit *unit = &writer->unit;
 	const struct driver *driver = unit->driver;
 	bool changed_before = unit->changed, good = true;
+	g_clear_error(&requests[0]->error);
 	if (!driver->control(unit->connection, CONTROL_SAVEPOINT, 0, &requests[0]->error))
 		return false;
 	for (size_t i = 0; good && i < count; i++)
@@ -154,6 +156,7 @@ static bool requests_run(struct writer *writer, struct request **requests, size_
 	return driver->control(unit->connection, CONTROL_UNDO, 0, NULL);
 }
 
+/* Each under a savepoint of its own, so that one that fails takes nothing along. */
 static bool each_run(struct writer *writer, struct request **requests, size_t count)
 {
 	bool sound = true, kept;
@@ -162,14 +165,31 @@ static bool each_run(struct writer *writer, struct request **requests, size_t co
 	return sound;
 }
 
-/* Those that nobody waits for, under one savepoint: for each, SQLite copies every page that changes and was not copied yet, and they change the same ones. Where
- * one fails they are all run again, each under its own. */
-static bool later_run(struct writer *writer, struct request **requests, size_t count)
+/* Under one savepoint: for each, SQLite copies every page that changes and was not copied yet, and most change the same ones. Where one fails they are all run
+ * again, each under its own. */
+static bool together_run(struct writer *writer, struct request **requests, size_t count)
 {
 	bool kept = false;
 	if (count > 1 && !requests_run(writer, requests, count, &kept))
 		return false;
-	return kept || each_run(writer, requests, count);
+	writer->unit.again = count > 1;
+	bool sound = kept || each_run(writer, requests, count);
+	writer->unit.again = false;
+	return sound;
+}
+
+/* Puts those that may be run again behind the others; returns how many the others are. Whatever waits at the same time may run in any order. */
+static size_t group_part(struct group *group)
+{
+	struct request *repeatable[ALONE_MAX];
+	size_t once = 0, more = 0;
+	for (size_t i = 0; i < group->count; i++)
+		if (group->requests[i]->repeatable)
+			repeatable[more++] = group->requests[i];
+		else
+			group->requests[once++] = group->requests[i];
+	memcpy(group->requests + once, repeatable, more * sizeof *repeatable);
+	return once;
 }
 
 static void group_fail(struct group *group, const GError *error)
@@ -188,8 +208,8 @@ static void group_run(struct writer *writer, struct group *group)
 	struct unit *unit = &writer->unit;
 	g_autoptr(GError) error = NULL;
 	unit->changed = false;
-	bool sound = each_run(writer, group->requests, group->waited_for) &&
-	             later_run(writer, group->requests + group->waited_for, group->count - group->waited_for);
+	size_t once = group_part(group);
+	bool sound = each_run(writer, group->requests, once) && together_run(writer, group->requests + once, group->count - once);
 	int64_t begun_ns = clock_monotonic_ns();
 	if (sound && unit->driver->control(unit->connection, CONTROL_COMMIT, 0, &error)) {
 		atomic_fetch_add(&writer->commit_ns, (uint64_t)(clock_monotonic_ns() - begun_ns));
@@ -278,7 +298,6 @@ static void group_gather(struct writer *writer, struct group *group)
 {
 	group->count = 0;
 	group_take(group, &writer->waiting, GROUP_MAX);
-	group->waited_for = group->count;
 	group_take(group, &writer->later, group->count > 0 ? BESIDE_MAX : ALONE_MAX);
 }
 
@@ -376,9 +395,9 @@ static bool answer_await(struct writer *writer, struct request *request)
 	return atomic_load(&request->done);
 }
 
-bool writer_run(struct writer *writer, bool (*work)(struct unit *unit, void *data, GError **error), void *data, GError **error)
+bool writer_run(struct writer *writer, bool repeatable, bool (*work)(struct unit *unit, void *data, GError **error), void *data, GError **error)
 {
-	struct request request = { .work = work, .data = data };
+	struct request request = { .work = work, .data = data, .repeatable = repeatable };
 	sem_init(&request.finished, 0, 0);
 	pthread_mutex_lock(&writer->lock);
 	queue_push(&writer->waiting, &request);
@@ -400,7 +419,7 @@ bool writer_run_later(struct writer *writer, enum later later, bool (*work)(stru
 	bool room = writer->later.count < (later == LATER_SPARE ? SPARE_MAX : LATER_MAX) && !writer->closing;
 	if (room) {
 		struct request *request = g_new0(struct request, 1);
-		*request = (struct request){ .work = work, .data = data, .release = release, .later = true };
+		*request = (struct request){ .work = work, .data = data, .release = release, .later = true, .repeatable = true };
 		queue_push(&writer->later, request);
 		/* Those between only join it: a writer woken by each would look, and sleep again. */
 		if (writer->later.count == 1 || writer->later.count == ALONE_MAX)

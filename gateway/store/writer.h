@@ -18,6 +18,6 @@ struct writer_options {
 struct writer *writer_new(const struct writer_options *options);
 /* Runs what still waits, then ends the thread. */
 void writer_free(struct writer *writer);
-bool writer_run(struct writer *writer, bool (*work)(struct unit *unit, void *data, GError **error), void *data, GError **error);
+bool writer_run(struct writer *writer, bool repeatable, bool (*work)(struct unit *unit, void *data, GError **error), void *data, GError **error);
 bool writer_run_later(struct writer *writer, enum later later, bool (*work)(struct unit *unit, void *data, GError **error), void *data, GDestroyNotify release);
 struct store_figures writer_figures(struct writer *writer);

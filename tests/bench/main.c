@@ -564,7 +564,7 @@ int main(int argc, char **argv)
 		{ "only", 0, 0, G_OPTION_ARG_STRING, &only, "One figure and the ceilings (a name of --json; sign_in, ldap_sign_in, verifier, flood, trickle, memory)", "NAME" },
 		{ "rounds", 0, 0, G_OPTION_ARG_INT, &rounds, "How often everything is measured", "N" },
 		{ "measure", 0, 0, G_OPTION_ARG_INT, &measure_ms, "How long each time", "MS" },
-		{ "crowd", 0, 0, G_OPTION_ARG_NONE, &crowded, "Also in a store of 10,000 tenants and 1,000,000 accounts (2 GB of disk)", NULL },
+		{ "crowd", 0, 0, G_OPTION_ARG_NONE, &crowded, "Also in a store of 10,000 tenants and 1,000,000 accounts (up to 2 GB of disk)", NULL },
 		{ "gateway", 0, 0, G_OPTION_ARG_FILENAME, &program, "The program under test", "FILE" },
 		{ "folder", 0, 0, G_OPTION_ARG_FILENAME, &where, "Where its data goes; the disk there is the one measured", "FOLDER" },
 		{ NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL } };

@@ -20,7 +20,9 @@ static struct live_token *token_of(const char *tenant, uint64_t number)
 	token->client_id = g_ref_string_new_intern("wiki");
 	token->scope = g_ref_string_new_intern("openid profile");
 	token->jti = g_strdup_printf("jti-%d", (int)number);
-	token->audience = g_strsplit("https://api.example https://other.example", " ", -1);
+	token->audience = g_new0(char *, 3);
+	token->audience[0] = g_ref_string_new_intern("https://api.example");
+	token->audience[1] = g_ref_string_new_intern("https://other.example");
 	token->claims = json_object();
 	return token;
 }

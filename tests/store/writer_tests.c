@@ -112,6 +112,49 @@ static void transactions_that_wait_share_a_commit_and_fail_alone(void **state)
 	place_open(place, 5000);
 }
 
+/* A repeatable one, waited for by a thread of its own. */
+struct again {
+	struct place *place;
+	struct job job;
+	unsigned first, second; /* runs */
+	pthread_t thread;
+	bool good;
+};
+
+static bool again_run(struct unit *unit, void *data, GError **error)
+{
+	struct again *again = data;
+	*(unit_runs_again(unit) ? &again->second : &again->first) += 1;
+	return job_run(unit, &again->job, error);
+}
+
+static void *again_wait(void *data)
+{
+	struct again *again = data;
+	again->good = store_write_repeatable(again->place->store, again_run, again, NULL);
+	return NULL;
+}
+
+static void of_those_that_share_a_savepoint_one_fails_alone(void **state)
+{
+	struct place *place = *state;
+	struct again all[4] = { { .job = { .digest = 1 } }, { .job = { .digest = 2, .then = FAIL } }, { .job = { .digest = 3 } }, { .job = { .digest = 4, .then = LIE } } };
+	write_begin(place->store);
+	for (size_t i = 0; i < G_N_ELEMENTS(all); i++) {
+		all[i].place = place;
+		assert_int_equal(pthread_create(&all[i].thread, NULL, again_wait, &all[i]), 0);
+	}
+	while (store_figures(place->store).waiting < G_N_ELEMENTS(all))
+		g_usleep(1000);
+	write_commit();
+	for (size_t i = 0; i < G_N_ELEMENTS(all); i++) {
+		pthread_join(all[i].thread, NULL);
+		assert_int_equal(all[i].good, all[i].job.then == KEEP);
+		assert_int_equal(code_seen(place, all[i].job.digest), all[i].job.then == KEEP ? FOUND : MISSING);
+		assert_true(all[i].first <= 1 && all[i].second == 1);
+	}
+}
+
 static void figures_count_commits_transactions_and_failures(void **state)
 {
 	struct place *place = *state;
@@ -368,6 +411,7 @@ static void withdrawing_leaves_the_others_in_place(void **state)
 #define PLACE_TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 static const struct CMUnitTest tests[] = {
 	PLACE_TEST(transactions_that_wait_share_a_commit_and_fail_alone),
+	PLACE_TEST(of_those_that_share_a_savepoint_one_fails_alone),
 	PLACE_TEST(figures_count_commits_transactions_and_failures),
 	PLACE_TEST(a_liars_transaction_is_not_kept),
 	PLACE_TEST(past_its_deadline_a_transaction_never_runs),
