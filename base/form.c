@@ -26,6 +26,22 @@ static size_t plain_length(const char *text, size_t length)
 	return plus ? (size_t)(plus - text) : until;
 }
 
+/* ASCII without NUL, eight bytes at a time: tokens and identifiers are nothing else, and need no look at each character. */
+static bool is_plain_ascii(const char *text, size_t length)
+{
+	const uint64_t ones = UINT64_C(0x0101010101010101), highs = ones << 7;
+	size_t i = 0;
+	for (uint64_t word; i + sizeof word <= length; i += sizeof word) {
+		memcpy(&word, text + i, sizeof word);
+		if (((word - ones) | word) & highs) /* a high bit, or a zero byte that borrowed one */
+			return false;
+	}
+	for (; i < length; i++)
+		if ((signed char)text[i] <= 0)
+			return false;
+	return true;
+}
+
 bool form_decode(char *text, size_t length, size_t *ret_length)
 {
 	size_t plain = plain_length(text, length), written = plain;
@@ -43,7 +59,7 @@ bool form_decode(char *text, size_t length, size_t *ret_length)
 	}
 	if (written < length)
 		text[written] = '\0';
-	if (!g_utf8_validate_len(text, written, NULL)) /* this one refuses NUL too */
+	if (!is_plain_ascii(text, written) && !g_utf8_validate_len(text, written, NULL)) /* this one refuses NUL too */
 		return false;
 	*ret_length = written;
 	return true;
@@ -94,17 +110,12 @@ void form_free(struct form *form)
 	g_free(form);
 }
 
-const char *form_nth(const struct form *form, const char *name, size_t index)
-{
-	for (size_t i = 0; i < form->size; i++)
-		if (strcmp(form->pairs[i].name, name) == 0 && index-- == 0)
-			return form->pairs[i].value;
-	return NULL;
-}
-
 const char *form_get(const struct form *form, const char *name)
 {
-	return form_nth(form, name, 0);
+	for (size_t i = 0; i < form->size; i++)
+		if (strcmp(form->pairs[i].name, name) == 0)
+			return form->pairs[i].value;
+	return NULL;
 }
 
 const char *form_value(const struct form *form, const char *name)
@@ -119,6 +130,16 @@ size_t form_count(const struct form *form, const char *name)
 	for (size_t i = 0; i < form->size; i++)
 		count += strcmp(form->pairs[i].name, name) == 0;
 	return count;
+}
+
+const char **form_values(const struct form *form, const char *name)
+{
+	const char **values = g_new0(const char *, form->size + 1);
+	size_t count = 0;
+	for (size_t i = 0; i < form->size; i++)
+		if (strcmp(form->pairs[i].name, name) == 0 && *form->pairs[i].value)
+			values[count++] = form->pairs[i].value;
+	return values;
 }
 
 const char *form_repeated(const struct form *form, const char *const *allowed)

@@ -22,8 +22,8 @@ const char *form_get(const struct form *form, const char *name);
 /* As form_get, but a parameter sent without a value counts as omitted (RFC 6749 section 3.1). */
 const char *form_value(const struct form *form, const char *name);
 size_t form_count(const struct form *form, const char *name);
-/* The i-th value of a repeated name (RFC 8707 `resource`), or NULL past the last. */
-const char *form_nth(const struct form *form, const char *name, size_t index);
+/* All values of a name that may repeat (RFC 8707 `resource`), in order, without the empty ones; NULL-closed. The caller frees the list, the texts are borrowed. */
+const char **form_values(const struct form *form, const char *name);
 /* The first name that stands more than once and is not in `allowed` (NULL-closed list, or NULL), else NULL: OAuth refuses repeats
  * (RFC 6749 section 3.1). */
 const char *form_repeated(const struct form *form, const char *const *allowed);

@@ -65,6 +65,14 @@ static char *names_text(X509 *certificate)
 	return g_utf8_make_valid(names->str, (gssize)names->len);
 }
 
+static char *key_text(X509 *certificate)
+{
+	const EVP_PKEY *key = X509_get0_pubkey(certificate);
+	const char *name = key ? EVP_PKEY_get0_type_name(key) : NULL;
+
+	return name ? g_strdup_printf("%s %d bits", name, EVP_PKEY_get_bits(key)) : g_strdup("a key of an unknown kind");
+}
+
 bool certificate_read(const void *der, size_t length, struct certificate_facts *ret)
 {
 	X509 *certificate = certificate_parse(der, length);
@@ -74,6 +82,7 @@ bool certificate_read(const void *der, size_t length, struct certificate_facts *
 	*ret = (struct certificate_facts){
 		.subject = name_text(X509_get_subject_name(certificate)),
 		.issuer = name_text(X509_get_issuer_name(certificate)),
+		.key = key_text(certificate),
 		.names = names_text(certificate),
 		.from_ms = time_ms(X509_get0_notBefore(certificate)),
 		.to_ms = time_ms(X509_get0_notAfter(certificate)),
@@ -87,6 +96,7 @@ void certificate_facts_clear(struct certificate_facts *facts)
 {
 	g_free(facts->subject);
 	g_free(facts->issuer);
+	g_free(facts->key);
 	g_free(facts->names);
 	*facts = (struct certificate_facts){0};
 }

@@ -8,6 +8,7 @@
 
 struct certificate_facts {
 	char *subject, *issuer; /* RFC 2253 text */
+	char *key;              /* "RSA 2048 bits", "EC 256 bits" */
 	char *names;            /* DNS names and addresses, ", " between; "" where there are none */
 	int64_t from_ms, to_ms; /* Unix milliseconds */
 	bool self_issued;

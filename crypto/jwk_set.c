@@ -23,7 +23,7 @@ static bool is_secret(const json_t *jwk)
 	return false;
 }
 
-static bool holds_kid(const struct jwk_set *set, const char *kid)
+bool jwk_set_has(const struct jwk_set *set, const char *kid)
 {
 	for (size_t i = 0; kid && i < set->count; i++)
 		if (g_strcmp0(set->keys[i].kid, kid) == 0)
@@ -38,7 +38,7 @@ static bool key_add(struct jwk_set *set, const json_t *jwk, GError **error)
 		return fail(error, ERROR_MALFORMED, "a member of keys is no JWK, or its kid is no text");
 	if (is_secret(jwk))
 		return fail(error, ERROR_MALFORMED, "a JWK holds private members; it must be made anew, and only its public half given");
-	if (holds_kid(set, kid))
+	if (jwk_set_has(set, kid))
 		return fail(error, ERROR_MALFORMED, "two JWKs have one kid");
 	for (enum jose_algorithm algorithm = JOSE_ES256; algorithm <= JOSE_ED25519; algorithm++) {
 		struct jose_key *key = jose_key_from_jwk(algorithm, jwk, NULL);

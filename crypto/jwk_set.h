@@ -13,6 +13,8 @@ void jwk_set_free(struct jwk_set *set);
 typedef struct jwk_set jwk_set_t;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(jwk_set_t, jwk_set_free)
 
+/* Whether a key of the set is called so. NULL: no. */
+bool jwk_set_has(const struct jwk_set *set, const char *kid);
 /* The claims, where a key of the set holds the signature: the one that kid names, or without kid any of the header's algorithm. Caller owns. NULL with *error
  * ERROR_INVALID_TOKEN. */
 json_t *jwk_set_verify(const struct jwk_set *set, const struct jws *jws, GError **error);

@@ -8,6 +8,8 @@
 #define RANDOM_BYTES  32
 #define RANDOM_LENGTH 43
 #define CHECK_LENGTH  6
+#define MOMENT_BYTES  6 /* eight characters */
+#define MOMENT_LENGTH 8
 
 static const char base62[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
@@ -32,11 +34,9 @@ static void check_write(const char *text, size_t length, char out[CHECK_LENGTH])
 		out[i] = base62[crc % 62];
 }
 
-void opaque_token_make(const char *prefix, char out[OPAQUE_TOKEN_SIZE])
+static void token_write(const char *prefix, uint8_t bytes[RANDOM_BYTES], char out[OPAQUE_TOKEN_SIZE])
 {
-	uint8_t bytes[RANDOM_BYTES];
-	random_bytes(bytes, sizeof bytes);
-	char *text = base64url_encode(bytes, sizeof bytes);
+	char *text = base64url_encode(bytes, RANDOM_BYTES);
 	size_t prefix_length = strlen(prefix);
 	g_assert(prefix_length + RANDOM_LENGTH + CHECK_LENGTH == OPAQUE_TOKEN_SIZE - 1);
 
@@ -44,9 +44,37 @@ void opaque_token_make(const char *prefix, char out[OPAQUE_TOKEN_SIZE])
 	memcpy(out + prefix_length, text, RANDOM_LENGTH);
 	check_write(out, prefix_length + RANDOM_LENGTH, out + prefix_length + RANDOM_LENGTH);
 	out[OPAQUE_TOKEN_SIZE - 1] = '\0';
-	wipe(bytes, sizeof bytes);
+	wipe(bytes, RANDOM_BYTES);
 	wipe(text, RANDOM_LENGTH);
 	g_free(text);
+}
+
+void opaque_token_make(const char *prefix, char out[OPAQUE_TOKEN_SIZE])
+{
+	uint8_t bytes[RANDOM_BYTES];
+	random_bytes(bytes, sizeof bytes);
+	token_write(prefix, bytes, out);
+}
+
+void code_make(int64_t now_ms, char out[OPAQUE_TOKEN_SIZE])
+{
+	uint8_t bytes[RANDOM_BYTES];
+	uint64_t moment = GUINT64_TO_BE((uint64_t)now_ms << 16);
+	random_bytes(bytes, sizeof bytes);
+	memcpy(bytes, &moment, MOMENT_BYTES);
+	token_write(OPAQUE_CODE_PREFIX, bytes, out);
+}
+
+void code_digest(const char *text, uint8_t out[DIGEST_SIZE])
+{
+	uint8_t digest[DIGEST_SIZE];
+	size_t length;
+	memset(out, 0, DIGEST_SIZE);
+	if (!opaque_token_well_formed(OPAQUE_CODE_PREFIX, text))
+		return;
+	digest_sha256(text, strlen(text), digest);
+	base64url_decode(text + strlen(OPAQUE_CODE_PREFIX), MOMENT_LENGTH, out, MOMENT_BYTES, &length);
+	memcpy(out + MOMENT_BYTES, digest, DIGEST_SIZE - MOMENT_BYTES);
 }
 
 bool opaque_token_well_formed(const char *prefix, const char *text)

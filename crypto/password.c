@@ -12,15 +12,23 @@
 #include "crypto/password_internal.h"
 #include "crypto/random.h"
 #include <argon2.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
 
 /* One that hashes and three that wait: some 70 ms at today's cost, and few enough threads of the caller's. */
 #define INSIDE_PER_SLOT 4
 
+#ifdef PASSERELLE_TEST_BUILD
+#define FLOOR_HOLDS false
+#else
+#define FLOOR_HOLDS true
+#endif
+
 struct password_hasher {
 	const struct root_keys *keys;
-	struct password_cost cost;
+	pthread_mutex_t lock;
+	struct password_cost cost; /* under the lock */
 	struct slot_pool *slots;
 	uint8_t decoy_salt[PASSWORD_SALT_SIZE];
 	atomic_uint_fast64_t count, busy_ns;
@@ -83,6 +91,7 @@ struct password_hasher *password_hasher_of_any_cost(const struct root_keys *keys
 	struct password_hasher *hasher = g_new0(struct password_hasher, 1);
 	hasher->keys = keys;
 	hasher->cost = cost;
+	pthread_mutex_init(&hasher->lock, NULL);
 	hasher->slots = slot_pool_new(slots, (size_t)cost.memory_kib * 1024);
 	random_bytes(hasher->decoy_salt, sizeof hasher->decoy_salt);
 	return hasher;
@@ -90,12 +99,27 @@ struct password_hasher *password_hasher_of_any_cost(const struct root_keys *keys
 
 struct password_hasher *password_hasher_new(const struct root_keys *keys, struct password_cost cost, unsigned slots, GError **error)
 {
-#ifdef PASSERELLE_TEST_BUILD
-	const bool floor = false;
-#else
-	const bool floor = true;
-#endif
-	return password_cost_check(&cost, floor, error) ? password_hasher_of_any_cost(keys, cost, slots) : NULL;
+	return password_cost_check(&cost, FLOOR_HOLDS, error) ? password_hasher_of_any_cost(keys, cost, slots) : NULL;
+}
+
+bool password_hasher_adjust(struct password_hasher *hasher, struct password_cost cost, GError **error)
+{
+	if (!password_cost_check(&cost, FLOOR_HOLDS, error))
+		return false;
+	pthread_mutex_lock(&hasher->lock);
+	hasher->cost = cost;
+	pthread_mutex_unlock(&hasher->lock);
+	slot_pool_resize(hasher->slots, (size_t)cost.memory_kib * 1024);
+	return true;
+}
+
+static struct password_cost todays_cost(const struct password_hasher *hasher)
+{
+	pthread_mutex_t *lock = &((struct password_hasher *)(uintptr_t)hasher)->lock;
+	pthread_mutex_lock(lock);
+	struct password_cost cost = hasher->cost;
+	pthread_mutex_unlock(lock);
+	return cost;
 }
 
 void password_hasher_free(struct password_hasher *hasher)
@@ -103,6 +127,7 @@ void password_hasher_free(struct password_hasher *hasher)
 	if (!hasher)
 		return;
 	slot_pool_free(hasher->slots);
+	pthread_mutex_destroy(&hasher->lock);
 	g_free(hasher);
 }
 
@@ -111,14 +136,14 @@ struct slot_pool *password_hasher_slots(struct password_hasher *hasher)
 	return hasher->slots;
 }
 
-/* Computes the tag of stored's length with stored's salt, cost and pepper. */
+/* Computes the tag of stored's length with stored's salt, cost and pepper. False without memory, or where that pepper was given up meanwhile. */
 static bool tag_compute(struct password_hasher *hasher, struct slot *slot, const struct stored_argon2 *stored, const struct secret *password,
                         uint8_t tag[PASSWORD_TAG_MAX])
 {
 	uint8_t pepper[DERIVED_KEY_SIZE];
 	bool peppered = stored->key_id[0];
 	if (peppered && !root_keys_derive(hasher->keys, stored->key_id, "pepper", pepper))
-		crypto_broken("a pepper that was there a moment ago");
+		return false;
 	const struct argon2_input input = {
 		.password = secret_bytes(password),
 		.password_length = secret_length(password),
@@ -139,7 +164,7 @@ static bool tag_compute(struct password_hasher *hasher, struct slot *slot, const
 /* A hash of today's form under this salt; the tag is still to be computed. */
 static struct stored_argon2 todays_form(const struct password_hasher *hasher)
 {
-	struct stored_argon2 form = { .cost = hasher->cost, .salt_length = PASSWORD_SALT_SIZE, .tag_length = PASSWORD_TAG_SIZE };
+	struct stored_argon2 form = { .cost = todays_cost(hasher), .salt_length = PASSWORD_SALT_SIZE, .tag_length = PASSWORD_TAG_SIZE };
 	g_strlcpy(form.key_id, root_keys_current(hasher->keys), sizeof form.key_id);
 	return form;
 }
@@ -194,17 +219,18 @@ static bool decoy_compute(struct password_hasher *hasher, struct slot *slot, uin
 /* Does what is missing to today's work (in KiB times iterations) after `done` of it: whole passes over today's memory, then one over less. */
 static bool work_complete(struct password_hasher *hasher, struct slot *slot, uint64_t done, const struct secret *password)
 {
-	uint64_t todays = password_cost_work(&hasher->cost), missing = todays > done ? todays - done : 0;
-	uint64_t passes = missing / hasher->cost.memory_kib, rest = missing % hasher->cost.memory_kib;
-	if (passes > 0 && !decoy_compute(hasher, slot, hasher->cost.memory_kib, passes, password))
+	const struct password_cost cost = todays_cost(hasher);
+	uint64_t todays = password_cost_work(&cost), missing = todays > done ? todays - done : 0;
+	uint64_t passes = missing / cost.memory_kib, rest = missing % cost.memory_kib;
+	if (passes > 0 && !decoy_compute(hasher, slot, cost.memory_kib, passes, password))
 		return false;
-	return rest < 8 * hasher->cost.parallelism || decoy_compute(hasher, slot, rest, 1, password);
+	return rest < 8 * cost.parallelism || decoy_compute(hasher, slot, rest, 1, password);
 }
 
 static bool is_todays(const struct password_hasher *hasher, const struct stored_argon2 *stored)
 {
-	return stored->cost.memory_kib == hasher->cost.memory_kib && stored->cost.iterations == hasher->cost.iterations &&
-	       stored->cost.parallelism == hasher->cost.parallelism && stored->salt_length == PASSWORD_SALT_SIZE &&
+	const struct password_cost cost = todays_cost(hasher);
+	return stored->cost.memory_kib == cost.memory_kib && stored->cost.iterations == cost.iterations && stored->cost.parallelism == cost.parallelism && stored->salt_length == PASSWORD_SALT_SIZE &&
 	       stored->tag_length == PASSWORD_TAG_SIZE && strcmp(stored->key_id, root_keys_current(hasher->keys)) == 0;
 }
 

@@ -33,6 +33,8 @@ enum password_verdict {
  * 16 iterations, 4 lanes, and 2 GiB for memory times iterations: about a second or two of a core).
  * `keys` is borrowed and must outlive the hasher; its purpose is "pepper". */
 struct password_hasher *password_hasher_new(const struct root_keys *keys, struct password_cost cost, unsigned slots, GError **error);
+/* Another cost from the next hash on; what is stored with the old one is replaced as people sign in. False with *error (as new), nothing changed. */
+bool password_hasher_adjust(struct password_hasher *hasher, struct password_cost cost, GError **error);
 void password_hasher_free(struct password_hasher *hasher);
 
 /* Hashes; NULL with *error ERROR_UNAVAILABLE when no slot came by `deadline_ms` (monotonic, clock_monotonic_ms). Caller frees. */

@@ -66,6 +66,8 @@ void runner_stop(struct runner *runner);
 /* Slots: who holds one may hash. */
 struct slot_pool;
 struct slot;
+/* Blocks of another size from each slot's next use on. */
+void slot_pool_resize(struct slot_pool *pool, size_t block_bytes);
 struct slot_pool *slot_pool_new(unsigned slots, size_t block_bytes);
 /* No slot may be held. */
 void slot_pool_free(struct slot_pool *pool);

@@ -31,6 +31,7 @@ struct slot_pool {
 	pthread_mutex_t mutex;
 	struct slot *slots;
 	unsigned count;
+	size_t block_bytes;
 	struct slot *free_slots;
 	struct waiter *first, **last;
 };
@@ -49,6 +50,7 @@ struct slot_pool *slot_pool_new(unsigned slots, size_t block_bytes)
 	pthread_mutex_init(&pool->mutex, NULL);
 	pool->last = &pool->first;
 	pool->count = slots ? slots : cores();
+	pool->block_bytes = block_bytes;
 	pool->slots = g_new0(struct slot, pool->count);
 	for (unsigned i = 0; i < pool->count; i++) {
 		pool->slots[i].block_bytes = block_bytes;
@@ -124,8 +126,20 @@ struct slot *slot_take(struct slot_pool *pool, int64_t deadline_ms)
 	struct slot *slot = free_slot_pop(pool);
 	if (!slot)
 		slot = slot_await(pool, deadline_ms);
+	size_t block_bytes = pool->block_bytes;
 	pthread_mutex_unlock(&pool->mutex);
+	if (slot && slot->block_bytes != block_bytes) {
+		block_unmap(slot);
+		slot->block_bytes = block_bytes;
+	}
 	return slot;
+}
+
+void slot_pool_resize(struct slot_pool *pool, size_t block_bytes)
+{
+	pthread_mutex_lock(&pool->mutex);
+	pool->block_bytes = block_bytes;
+	pthread_mutex_unlock(&pool->mutex);
 }
 
 void slot_give_back(struct slot_pool *pool, struct slot *slot)

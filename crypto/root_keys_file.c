@@ -2,7 +2,8 @@
  *
  * Threats: another user of the machine reads it (so: owner and mode are checked on the opened file, not on the name); a second start, or a
  * symbolic link that somebody left at its place, makes us overwrite a file (so: the new key is written beside it and linked to its name, which
- * fails where that name exists); a crash half way leaves half a key (so: it is fsync'ed before it gets its name).
+ * fails where that name exists); a crash half way leaves half a key (so: it is fsync'ed before it gets its name); two who add a line at once lose one of
+ * them (so: both lock the file that they replace).
  */
 #include "base/encoding.h"
 #include "base/errors.h"
@@ -11,7 +12,9 @@
 #include "crypto/root_keys_internal.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -66,7 +69,21 @@ static struct secret *content_read(int fd, const char *path, GError **error)
 	return secret_new(secret_bytes(buffer), length);
 }
 
-static struct secret *file_read(const char *path, GError **error)
+static void file_note(int fd, struct root_keys_file *ret)
+{
+	struct stat status;
+	if (fstat(fd, &status) == 0)
+		*ret = (struct root_keys_file){ .path = ret->path, .device = status.st_dev, .inode = status.st_ino, .size = status.st_size, .changed = status.st_ctim };
+}
+
+bool root_keys_file_changed(const struct root_keys_file *file)
+{
+	struct stat status;
+	return stat(file->path, &status) == 0 && (status.st_dev != file->device || status.st_ino != file->inode || status.st_size != file->size ||
+	                                          status.st_ctim.tv_sec != file->changed.tv_sec || status.st_ctim.tv_nsec != file->changed.tv_nsec);
+}
+
+static struct secret *file_read(const char *path, struct root_keys_file *ret_file, GError **error)
 {
 	/* Non-blocking, so that a FIFO at this place is seen to be one instead of being waited for. */
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -74,6 +91,8 @@ static struct secret *file_read(const char *path, GError **error)
 		fail(error, errno == ENOENT ? ERROR_NOT_FOUND : ERROR_MALFORMED, "%s: %s", path, g_strerror(errno));
 		return NULL;
 	}
+	/* Before it is read: what is written meanwhile is another file the next time. */
+	file_note(fd, ret_file);
 	struct secret *content = file_is_private(fd, path, error) ? content_read(fd, path, error) : NULL;
 	close(fd);
 	return content;
@@ -120,23 +139,25 @@ static bool lines_read(struct root_keys *keys, const char *path, const char *tex
 
 struct root_keys *root_keys_read(const char *path, GError **error)
 {
-	g_autoptr(secret_t) content = file_read(path, error);
+	struct root_keys_file file = { 0 };
+	g_autoptr(secret_t) content = file_read(path, &file, error);
 	if (!content)
 		return NULL;
 	struct root_keys *keys = root_keys_empty();
+	file.path = g_strdup(path);
+	*root_keys_file_of(keys) = file;
 	if (!lines_read(keys, path, (const char *)secret_bytes(content), secret_length(content), error))
 		g_clear_pointer(&keys, root_keys_free);
 	return keys;
 }
 
-static struct secret *line_make(void)
+/* A new line, and behind it what there was (may be NULL). */
+static struct secret *content_make(const char *id, const struct secret *before)
 {
 	uint8_t bytes[ROOT_KEY_SIZE];
-	char id[REFERENCE_SIZE];
 	random_bytes(bytes, sizeof bytes);
-	random_reference(id);
 	char *key = base64_encode(bytes, sizeof bytes);
-	char *line = g_strdup_printf("k%s %s\n", id, key);
+	char *line = g_strdup_printf("%s %s\n%s", id, key, before ? (const char *)secret_bytes(before) : "");
 	struct secret *content = secret_new(line, strlen(line));
 	wipe(bytes, sizeof bytes);
 	wipe(key, strlen(key));
@@ -162,13 +183,20 @@ static bool all_written(int fd, const struct secret *content)
 	return fsync(fd) == 0;
 }
 
+static char *id_make(void)
+{
+	char reference[REFERENCE_SIZE];
+	random_reference(reference);
+	return g_strconcat("k", reference, NULL);
+}
+
 bool root_keys_create(const char *path, GError **error)
 {
-	g_autofree char *temporary = g_strconcat(path, ".XXXXXX", NULL);
+	g_autofree char *id = id_make(), *temporary = g_strconcat(path, ".XXXXXX", NULL);
 	int fd = mkostemp(temporary, O_CLOEXEC);
 	if (fd < 0)
 		return fail(error, ERROR_MALFORMED, "%s: %s", path, g_strerror(errno));
-	g_autoptr(secret_t) content = line_make();
+	g_autoptr(secret_t) content = content_make(id, NULL);
 	bool made = fchmod(fd, 0600) == 0 && all_written(fd, content);
 	made = close_keeping_errno(fd) && made && link(temporary, path) == 0;
 	int reason = errno;
@@ -178,4 +206,49 @@ bool root_keys_create(const char *path, GError **error)
 	if (!made)
 		return fail(error, ERROR_MALFORMED, "%s: %s", path, g_strerror(reason));
 	return folder_sync(path) || fail(error, ERROR_MALFORMED, "%s: %s", path, g_strerror(errno));
+}
+
+/* Ours has its new line only if the file is still the one that was read, which the lock on that very file says: who changes it like this must have it. */
+static bool file_exchange(int fd, const char *path, const char *id, const struct secret *before, GError **error)
+{
+	struct stat status;
+	g_autofree char *temporary = g_strconcat(path, ".XXXXXX", NULL);
+	int made_fd = fstat(fd, &status) == 0 ? mkostemp(temporary, O_CLOEXEC) : -1;
+	if (made_fd < 0)
+		return fail(error, ERROR_MALFORMED, "%s: %s", path, g_strerror(errno));
+	g_autoptr(secret_t) content = content_make(id, before);
+	bool kept = fchmod(made_fd, 0600) == 0 && (status.st_uid == geteuid() || fchown(made_fd, status.st_uid, status.st_gid) == 0);
+	bool made = kept && all_written(made_fd, content);
+	made = close_keeping_errno(made_fd) && made && rename(temporary, path) == 0 && folder_sync(path);
+	if (!made) {
+		fail(error, ERROR_MALFORMED, "%s: %s", path, g_strerror(errno));
+		unlink(temporary);
+	}
+	return made;
+}
+
+static bool is_still(int fd, const char *path)
+{
+	struct stat opened, named;
+	return fstat(fd, &opened) == 0 && stat(path, &named) == 0 && opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
+}
+
+bool root_keys_rotate(const char *path, char **ret_id, GError **error)
+{
+	struct root_keys *now = root_keys_read(path, error);
+	if (!now) /* a broken file is not made to look sound */
+		return false;
+	root_keys_free(now);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return fail(error, ERROR_MALFORMED, "%s: %s", path, g_strerror(errno));
+	g_autofree char *id = id_make();
+	g_autoptr(secret_t) before = NULL;
+	bool done = flock(fd, LOCK_EX | LOCK_NB) == 0 && is_still(fd, path)
+		? (before = content_read(fd, path, error)) && file_exchange(fd, path, id, before, error)
+		: fail(error, ERROR_CONFLICT, "%s: is being changed by somebody else just now", path);
+	close(fd);
+	if (done)
+		*ret_id = g_steal_pointer(&id);
+	return done;
 }

@@ -2,7 +2,21 @@
 #pragma once
 #include "crypto/root_keys.h"
 
+#include <sys/stat.h>
+
 #define ROOT_KEY_SIZE 32
+
+/* Where keys were read from, and what that file was then. */
+struct root_keys_file {
+	char *path; /* NULL: nowhere */
+	dev_t device;
+	ino_t inode;
+	off_t size;
+	struct timespec changed;
+};
+struct root_keys_file *root_keys_file_of(struct root_keys *keys);
+/* Whether there is another file now, or it was written to. */
+bool root_keys_file_changed(const struct root_keys_file *file);
 
 struct root_keys *root_keys_empty(void);
 /* False when the id is malformed or known already. */

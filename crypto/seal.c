@@ -36,20 +36,17 @@ static void cipher_fetch(void)
 		crypto_broken("AES-256-GCM");
 }
 
-static bool place_derive(struct place *place, const struct root_keys *keys, const char *key_id, const struct seal_context *context)
+/* Wipes the purpose's key. */
+static void place_derive(struct place *place, uint8_t purpose_key[DERIVED_KEY_SIZE], const struct seal_context *context)
 {
-	uint8_t purpose_key[DERIVED_KEY_SIZE];
-	if (!root_keys_derive(keys, key_id, "seal", purpose_key))
-		return false;
 	struct digest_parts *parts = digest_parts_new("seal");
 	digest_parts_add_text(parts, context->tenant);
 	digest_parts_add_text(parts, context->table);
 	digest_parts_add_text(parts, context->row);
 	digest_parts_add_text(parts, context->column);
 	digest_parts_finish(parts, place->associated);
-	digest_hmac(purpose_key, sizeof purpose_key, place->associated, sizeof place->associated, place->key);
-	wipe(purpose_key, sizeof purpose_key);
-	return true;
+	digest_hmac(purpose_key, DERIVED_KEY_SIZE, place->associated, sizeof place->associated, place->key);
+	wipe(purpose_key, DERIVED_KEY_SIZE);
 }
 
 static EVP_CIPHER_CTX *cipher_start(const struct place *place, const uint8_t *nonce, bool encrypt)
@@ -96,14 +93,21 @@ static struct secret *bytes_decrypt(const struct place *place, uint8_t *bytes, s
 char *seal(const struct root_keys *keys, const struct seal_context *context, const void *plain, size_t length)
 {
 	struct place place;
-	const char *key_id = root_keys_current(keys);
-	if (length > PLAIN_MAX || !place_derive(&place, keys, key_id, context))
+	uint8_t purpose_key[DERIVED_KEY_SIZE];
+	if (length > PLAIN_MAX)
 		crypto_broken("sealing");
+	const char *key_id = root_keys_derive_current(keys, "seal", purpose_key);
+	place_derive(&place, purpose_key, context);
 	g_autofree uint8_t *bytes = g_malloc(length + OVERHEAD);
 	bytes_encrypt(&place, plain, length, bytes);
 	wipe(&place, sizeof place);
 	g_autofree char *text = base64url_encode(bytes, length + OVERHEAD);
 	return g_strconcat(VERSION, key_id, ".", text, NULL);
+}
+
+char *seal_prefix(const char *key_id)
+{
+	return g_strconcat(VERSION, key_id, ".", NULL);
 }
 
 /* Takes "s1.id.text" apart: the id is copied, the text borrowed. */
@@ -131,11 +135,13 @@ struct secret *unseal(const struct root_keys *keys, const struct seal_context *c
 		return NULL;
 	}
 	struct place place;
-	if (!place_derive(&place, keys, key_id, context)) {
+	uint8_t purpose_key[DERIVED_KEY_SIZE];
+	if (!root_keys_derive(keys, key_id, "seal", purpose_key)) {
 		fail(error, ERROR_INTERNAL, "%s.%s: sealed under key \"%s\", which the secret key file does not hold", context->table,
 		     context->column, key_id);
 		return NULL;
 	}
+	place_derive(&place, purpose_key, context);
 	struct secret *plain = bytes_decrypt(&place, bytes, size);
 	wipe(&place, sizeof place);
 	if (!plain)

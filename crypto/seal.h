@@ -13,5 +13,7 @@ struct seal_context {
 
 /* At most 1 MiB, else the process aborts: bound what comes from outside before. Caller frees. */
 char *seal(const struct root_keys *keys, const struct seal_context *context, const void *plain, size_t length);
+/* How every value sealed under that key begins. Caller frees. */
+char *seal_prefix(const char *key_id);
 /* NULL with *error (ERROR_INTERNAL) for a foreign key id, another context, or any changed bit. Caller frees (wipes). */
 struct secret *unseal(const struct root_keys *keys, const struct seal_context *context, const char *sealed, GError **error);

@@ -9,29 +9,30 @@
 
 #include <stdio.h>
 
-struct count {
+struct seen {
+	bool is_new;         /* there is no store yet */
 	int64_t tenants;
+	json_t *secret_keys; /* which lines of the secret key file are needed; NULL: it has one */
 };
 
 static bool tenant_count(const struct tenant *tenant, void *data)
 {
 	(void)tenant;
-	((struct count *)data)->tenants++;
+	((struct seen *)data)->tenants++;
 	return true;
 }
 
-static bool store_look(const struct command_setting *setting, int64_t *ret_tenants, GError **error)
+static bool store_look(const struct command_setting *setting, struct seen *seen, GError **error)
 {
 	struct store *store = NULL;
 	struct root_keys *keys = NULL;
 	if (!store_open_configured(setting, false, &store, &keys, error))
 		return false;
-	struct count count = { 0 };
 	struct unit *unit = store_reader(store, error);
-	bool done = unit && tenant_list(unit, tenant_count, &count, error);
+	bool done = unit && tenant_list(unit, tenant_count, seen, error) &&
+	            (!root_keys_id(keys, 1) || (seen->secret_keys = secret_keys_standing(unit, keys, error)));
 	store_close(store);
 	root_keys_free(keys);
-	*ret_tenants = count.tenants;
 	return done;
 }
 
@@ -45,7 +46,7 @@ static bool key_file_look(const char *path, GError **error)
 	return keys;
 }
 
-static bool look(const struct config *config, bool *ret_new, int64_t *ret_tenants, GError **error)
+static bool look(const struct config *config, struct seen *seen, GError **error)
 {
 	const struct command_setting setting = {
 		.store = config->store,
@@ -58,25 +59,31 @@ static bool look(const struct config *config, bool *ret_new, int64_t *ret_tenant
 	enum found found = store_exists(config->store, error);
 	if (found == BROKEN)
 		return false;
-	*ret_new = found == MISSING;
-	return *ret_new ? key_file_look(config->secret_key_file, error) : store_look(&setting, ret_tenants, error);
+	seen->is_new = found == MISSING;
+	return seen->is_new ? key_file_look(config->secret_key_file, error) : store_look(&setting, seen, error);
 }
 
-static void found_print(const struct config *config, bool is_new, int64_t tenants, bool json)
+static void found_print(const struct config *config, const struct seen *seen, bool json)
 {
 	if (json) {
 		g_autoptr(json_t) object = json_pack("{s:s?, s:s, s:s, s:s, s:b, s:I}", "config", config->file, "base_url", config->base_url, "store",
-		                                     config->store, "secret_key_file", config->secret_key_file, "new", is_new, "tenants", (json_int_t)tenants);
+		                                     config->store, "secret_key_file", config->secret_key_file, "new", seen->is_new, "tenants", (json_int_t)seen->tenants);
+		if (seen->secret_keys)
+			json_object_set(object, "secret_keys", seen->secret_keys);
 		g_autofree char *text = json_text(object);
 		puts(text);
 		return;
 	}
 	printf("config           %s\n", config->file ? config->file : "built-in defaults (no file found)");
 	printf("base_url         %s\n", config->base_url);
-	printf("store            %s%s\n", config->store, is_new ? " (not there yet: serve or apply makes it)" : "");
+	printf("store            %s%s\n", config->store, seen->is_new ? " (not there yet: serve or apply makes it)" : "");
 	printf("secret_key_file  %s\n", config->secret_key_file);
-	if (!is_new)
-		printf("tenants          %" G_GINT64_FORMAT "\n", tenants);
+	if (!seen->is_new)
+		printf("tenants          %" G_GINT64_FORMAT "\n", seen->tenants);
+	size_t i;
+	json_t *key;
+	json_array_foreach(seen->secret_keys, i, key)
+		printf("secret key       %s: %s, needed for %s\n", json_string_at(key, "id"), json_string_at(key, "state"), json_string_at(key, "needed_for"));
 	puts("all in order");
 }
 
@@ -84,13 +91,13 @@ int check_run(const char *config_path, bool json)
 {
 	g_autoptr(GError) error = NULL;
 	struct config *config = config_load(config_path, &error);
-	bool is_new = false;
-	int64_t tenants = 0;
-	bool fine = config && look(config, &is_new, &tenants, &error);
+	struct seen seen = { 0 };
+	bool fine = config && look(config, &seen, &error);
 	if (fine)
-		found_print(config, is_new, tenants, json);
+		found_print(config, &seen, json);
 	else
 		fprintf(stderr, "%s\n", error->message);
+	json_decref(seen.secret_keys);
 	config_free(config);
 	return fine ? EXIT_DONE : EXIT_FAILED_COMMAND;
 }

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "gateway/audit/coalesce.h"
+#include "gateway/provider_watch.h"
 
 #include <pthread.h>
 #include <time.h>
@@ -16,6 +17,7 @@
 
 struct housekeeping {
 	const struct gateway *gateway;
+	struct provider_watch *watch; /* its thread only */
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
@@ -86,6 +88,7 @@ static void *keep_house(void *data)
 			purge(housekeeping);
 			housekeeping->next_purge_ms = now_ms + PURGE_EVERY_MS;
 		}
+		provider_watch_step(housekeeping->watch);
 	}
 	return NULL;
 }
@@ -95,6 +98,7 @@ struct housekeeping *housekeeping_start(const struct gateway *gateway)
 	struct housekeeping *housekeeping = g_new0(struct housekeeping, 1);
 	pthread_condattr_t monotonic;
 	housekeeping->gateway = gateway;
+	housekeeping->watch = provider_watch_new(gateway);
 	pthread_mutex_init(&housekeeping->lock, NULL);
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -102,6 +106,7 @@ struct housekeeping *housekeeping_start(const struct gateway *gateway)
 	pthread_condattr_destroy(&monotonic);
 	if (pthread_create(&housekeeping->thread, NULL, keep_house, housekeeping) == 0)
 		return housekeeping;
+	provider_watch_free(housekeeping->watch);
 	g_free(housekeeping);
 	return NULL;
 }
@@ -115,6 +120,7 @@ void housekeeping_stop(struct housekeeping *housekeeping)
 	pthread_cond_signal(&housekeeping->wake);
 	pthread_mutex_unlock(&housekeeping->lock);
 	pthread_join(housekeeping->thread, NULL);
+	provider_watch_free(housekeeping->watch);
 	pthread_cond_destroy(&housekeeping->wake);
 	pthread_mutex_destroy(&housekeeping->lock);
 	g_free(housekeeping);

@@ -1,5 +1,5 @@
 /* What has to happen now and then, on one quiet thread: expired rows leave in small slices, unused hash memory goes back to the system, counted refusals
- * go into the connection log. */
+ * go into the connection log, and providers' own papers are looked at (provider_watch.h). */
 #pragma once
 #include "gateway/call/gateway.h"
 

@@ -18,6 +18,7 @@
 #define STOP_MS 1000
 
 struct metrics {
+	char *listen;
 	const struct gateway *gateway;
 	const struct http_server *server;
 	struct http_server *own;
@@ -243,15 +244,21 @@ static const struct http_endpoint *match(void *data, struct request *request, st
 struct metrics *metrics_start(const char *listen, const struct gateway *gateway, const struct http_server *server, GError **error)
 {
 	struct metrics *metrics = g_new0(struct metrics, 1);
-	*metrics = (struct metrics){ .gateway = gateway, .server = server, .started_ms = clock_now_ms() };
-	const char *const places[] = { listen, NULL };
+	*metrics = (struct metrics){ .listen = g_strdup(listen), .gateway = gateway, .server = server, .started_ms = clock_now_ms() };
+	const char *const places[] = { metrics->listen, NULL };
 	const struct http_options options = { .listen = places, .connections = CONNECTIONS, .per_address = CONNECTIONS, .worker_threads = 1 };
 	const struct http_app app = { .data = metrics, .match = match };
 	metrics->own = http_server_start(&options, &app, error);
 	if (metrics->own)
 		return metrics;
+	g_free(metrics->listen);
 	g_free(metrics);
 	return NULL;
+}
+
+const char *metrics_listens(const struct metrics *metrics)
+{
+	return metrics->listen;
 }
 
 const char *metrics_address(const struct metrics *metrics)
@@ -265,6 +272,7 @@ bool metrics_stop(struct metrics *metrics)
 		return true;
 	if (!http_server_stop(metrics->own, STOP_MS))
 		return false;
+	g_free(metrics->listen);
 	g_free(metrics);
 	return true;
 }

@@ -63,14 +63,6 @@ static void raise_descriptor_limit(const struct config *config)
 	}
 }
 
-static void derive_keys(struct gateway *gateway)
-{
-	const char *current = root_keys_current(gateway->keys);
-	root_keys_derive(gateway->keys, current, "throttle", gateway->throttle_key);
-	root_keys_derive(gateway->keys, current, "form", gateway->form_key);
-	root_keys_derive(gateway->keys, current, "device", gateway->device_key);
-}
-
 static char *authority_of(const char *base_url)
 {
 	g_autoptr(url_t) url = url_parse(base_url, NULL);
@@ -100,7 +92,6 @@ static bool open_shared(struct service *service, const struct config *config, GE
 	gateway->keys = service->keys;
 	gateway->base_url = config->base_url;
 	gateway->base_authority = authority_of(config->base_url);
-	derive_keys(gateway);
 	gateway->hasher = password_hasher_new(service->keys, config->password_hash, config->workers.hash_slots, error);
 	if (!gateway->hasher)
 		return false;
@@ -111,7 +102,7 @@ static bool open_shared(struct service *service, const struct config *config, GE
 	gateway->cache = cache_new(gateway->store, CACHE_ENTRIES);
 	gateway->sources = sources_new(gateway->store, &service->ways, config->workers.provider_slots);
 	cache_subscribe(gateway->cache, sources_changed, gateway->sources);
-	oauth_start(gateway);
+	oauth_start(gateway, config->workers.provider_slots);
 	return cache_refresh(gateway->cache, error);
 }
 
@@ -199,14 +190,19 @@ static void greet(const struct service *service)
 }
 
 /* Waits for a signal that ends the service. */
-static int wait_for_end(const sigset_t *signals, const struct config *config, struct http_server *server)
+static int wait_for_end(const sigset_t *signals, const struct config *config, struct service *service)
 {
+	struct reloadable running = { .config = (struct config *)(uintptr_t)config, .gateway = &service->gateway, .server = service->server,
+		.store = service->gateway.store, .keys = service->keys, .hasher = service->gateway.hasher, .fetcher = service->gateway.fetcher,
+		.metrics = &service->metrics };
 	int caught = 0;
 	while (sigwait(signals, &caught) == 0 && caught == SIGHUP) {
 		supervisor_tell(STANDING_RELOADING);
-		config_reload(config, server);
+		config_reload(config, &running);
 		supervisor_tell(STANDING_READY);
 	}
+	if (running.config != config)
+		config_free(running.config);
 	return caught;
 }
 
@@ -238,7 +234,7 @@ int serve_run(const struct config *config)
 			config->base_url, NULL);
 		greet(&service);
 		supervisor_tell(STANDING_READY);
-		int caught = wait_for_end(&signals, config, service.server);
+		int caught = wait_for_end(&signals, config, &service);
 		log_line(LOG_LEVEL_INFO, "service.drain", "signal", caught == SIGTERM ? "SIGTERM" : "SIGINT", NULL);
 	}
 	supervisor_tell(STANDING_STOPPING);

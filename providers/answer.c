@@ -60,6 +60,17 @@ void provider_answer_clear(struct provider_answer *answer)
 	*answer = (struct provider_answer){0};
 }
 
+void provider_outlook_clear(struct provider_outlook *outlook)
+{
+	if (!outlook)
+		return;
+	json_decref(outlook->facts);
+	json_decref(outlook->expiries);
+	json_decref(outlook->changes);
+	g_free(outlook->trouble);
+	*outlook = (struct provider_outlook){0};
+}
+
 void logout_notice_clear(struct logout_notice *notice)
 {
 	if (!notice)

@@ -49,6 +49,50 @@ static bool options_fit(const struct fetch_options *options, GError **error)
 	return true;
 }
 
+static void settings_free(struct fetch_settings *settings)
+{
+	fetch_guard_free(settings->guard);
+	g_free(settings->ca_file);
+	g_free(settings->proxy);
+	g_free(settings);
+}
+
+static struct fetch_settings *settings_new(const struct fetch_options *options, GError **error)
+{
+	struct fetch_guard *guard = options_fit(options, error) ? fetch_guard_new(options->allow, error) : NULL;
+	if (!guard)
+		return NULL;
+	struct fetch_settings *settings = g_new0(struct fetch_settings, 1);
+	settings->guard = guard;
+	settings->connect_timeout_ms = or_standard(options->connect_timeout_ms, 3000);
+	settings->timeout_ms = or_standard(options->timeout_ms, 8000);
+	settings->retry_after_ms = or_standard(options->retry_after_ms, 5000);
+	settings->ca_file = g_strdup(options->ca_file);
+	settings->proxy = g_strdup(options->proxy);
+	settings->holders = 1;
+	return settings;
+}
+
+static const struct fetch_settings *settings_hold(struct fetcher *fetcher)
+{
+	pthread_mutex_lock(&fetcher->lock);
+	struct fetch_settings *settings = fetcher->settings;
+	settings->holders++;
+	pthread_mutex_unlock(&fetcher->lock);
+	return settings;
+}
+
+static void settings_let_go(struct fetcher *fetcher, const struct fetch_settings *held)
+{
+	struct fetch_settings *settings = (struct fetch_settings *)(uintptr_t)held;
+
+	pthread_mutex_lock(&fetcher->lock);
+	bool last = --settings->holders == 0;
+	pthread_mutex_unlock(&fetcher->lock);
+	if (last)
+		settings_free(settings);
+}
+
 struct fetcher *fetcher_new(const struct fetch_options *options, GError **error)
 {
 	pthread_once(&library_once, library_start);
@@ -56,19 +100,29 @@ struct fetcher *fetcher_new(const struct fetch_options *options, GError **error)
 		(fail)(error, ERROR_INTERNAL, "libcurl does not start");
 		return NULL;
 	}
-	struct fetch_guard *guard = options_fit(options, error) ? fetch_guard_new(options->allow, error) : NULL;
-	if (!guard)
+	struct fetch_settings *settings = settings_new(options, error);
+	if (!settings)
 		return NULL;
 	struct fetcher *fetcher = g_new0(struct fetcher, 1);
-	fetcher->guard = guard;
-	fetcher->connect_timeout_ms = or_standard(options->connect_timeout_ms, 3000);
-	fetcher->timeout_ms = or_standard(options->timeout_ms, 8000);
-	fetcher->retry_after_ms = or_standard(options->retry_after_ms, 5000);
-	fetcher->ca_file = g_strdup(options->ca_file);
-	fetcher->proxy = g_strdup(options->proxy);
+	fetcher->settings = settings;
 	pthread_mutex_init(&fetcher->lock, NULL);
 	fetcher->servers = g_hash_table_new(g_str_hash, g_str_equal);
 	return fetcher;
+}
+
+bool fetcher_adjust(struct fetcher *fetcher, const struct fetch_options *options, GError **error)
+{
+	struct fetch_settings *fresh = settings_new(options, error);
+	if (!fresh)
+		return false;
+	pthread_mutex_lock(&fetcher->lock);
+	struct fetch_settings *before = fetcher->settings;
+	fresh->number = before->number + 1;
+	fetcher->settings = fresh;
+	pthread_mutex_unlock(&fetcher->lock);
+	settings_let_go(fetcher, before);
+	fetcher_idle_close(fetcher);
+	return true;
 }
 
 void fetcher_free(struct fetcher *fetcher)
@@ -77,9 +131,7 @@ void fetcher_free(struct fetcher *fetcher)
 		return;
 	fetcher_servers_free(fetcher);
 	pthread_mutex_destroy(&fetcher->lock);
-	fetch_guard_free(fetcher->guard);
-	g_free(fetcher->ca_file);
-	g_free(fetcher->proxy);
+	settings_free(fetcher->settings);
 	g_free(fetcher);
 }
 
@@ -164,18 +216,18 @@ static bool request_fits(const struct fetch_request *request)
 	return true;
 }
 
-static char *server_key(const struct url *url, const struct fetch_target *target)
+static char *server_key(const struct fetch_settings *settings, const struct url *url, const struct fetch_target *target)
 {
 	g_autofree char *host = g_ascii_strdown(url->host, -1);
 
-	return g_strdup_printf("%s %s %d %s", target->plain ? "http" : "https", host, url->port, target->declared ? "declared" : "other");
+	return g_strdup_printf("%u %s %s %d %s", settings->number, target->plain ? "http" : "https", host, url->port, target->declared ? "declared" : "other");
 }
 
 /* A time-out says nothing of the server where the caller left it less time than it is due. */
 static void breaker_tell(struct transfer *transfer, struct server *server, enum fetch_result result)
 {
 	struct fetcher *fetcher = transfer->fetcher;
-	bool hurried = transfer->code == CURLE_OPERATION_TIMEDOUT && transfer->total_ms < fetcher->connect_timeout_ms;
+	bool hurried = transfer->code == CURLE_OPERATION_TIMEDOUT && transfer->total_ms < transfer->settings->connect_timeout_ms;
 
 	pthread_mutex_lock(&fetcher->lock);
 	switch (result) {
@@ -186,7 +238,7 @@ static void breaker_tell(struct transfer *transfer, struct server *server, enum 
 	case FETCH_UNAVAILABLE:
 	case FETCH_MALFORMED:
 		if (!hurried)
-			breaker_failed(&server->breaker, clock_monotonic_ms(), fetcher->retry_after_ms);
+			breaker_failed(&server->breaker, clock_monotonic_ms(), transfer->settings->retry_after_ms);
 		break;
 	case FETCH_FAILED:
 	case FETCH_REFUSED:
@@ -223,8 +275,8 @@ static enum fetch_result fetch_from(struct transfer *transfer, const char *key)
 
 	if (left_ms <= 0)
 		return say(transfer->reply, FETCH_UNAVAILABLE, "no time left");
-	transfer->total_ms = MIN(left_ms, fetcher->timeout_ms);
-	transfer->connect_ms = MIN(left_ms, fetcher->connect_timeout_ms);
+	transfer->total_ms = MIN(left_ms, transfer->settings->timeout_ms);
+	transfer->connect_ms = MIN(left_ms, transfer->settings->connect_timeout_ms);
 	struct server *server = server_enter(fetcher, key, transfer->request->checks);
 	if (!server)
 		return say(transfer->reply, FETCH_UNAVAILABLE, "not asked, it failed lately");
@@ -233,10 +285,10 @@ static enum fetch_result fetch_from(struct transfer *transfer, const char *key)
 	return result;
 }
 
-enum fetch_result fetch(struct fetcher *fetcher, const struct fetch_request *request, struct fetch_reply *reply)
+static enum fetch_result fetch_under(struct fetcher *fetcher, const struct fetch_settings *settings, const struct fetch_request *request, struct fetch_reply *reply)
 {
 	size_t body_max = request->max_bytes > 0 ? MIN(request->max_bytes, FETCH_BYTES_MAX) : FETCH_BYTES_MAX;
-	struct transfer transfer = {.fetcher = fetcher, .request = request, .reply = reply, .body_max = body_max};
+	struct transfer transfer = {.fetcher = fetcher, .settings = settings, .request = request, .reply = reply, .body_max = body_max};
 	g_autoptr(url_t) url = url_parse(request->url, NULL);
 
 	*reply = (struct fetch_reply){.fresh_ms = -1};
@@ -245,11 +297,20 @@ enum fetch_result fetch(struct fetcher *fetcher, const struct fetch_request *req
 	const char *objection = url_objection(request->url, url);
 	if (objection)
 		return refuse(request, reply, objection);
-	transfer.target = (struct fetch_target){.host = url->host, .plain = g_ascii_strcasecmp(url->scheme, "http") == 0, .proxied = fetcher->proxy != NULL,
+	transfer.target = (struct fetch_target){.host = url->host, .plain = g_ascii_strcasecmp(url->scheme, "http") == 0, .proxied = settings->proxy != NULL,
 	                                        .declared = request->declared_host && g_ascii_strcasecmp(url->host, request->declared_host) == 0};
-	if (!fetch_guard_may_admit(fetcher->guard, &transfer.target))
+	if (!fetch_guard_may_admit(settings->guard, &transfer.target))
 		return refuse(request, reply, transfer.target.plain ? "plain http, and outbound.allow does not hold the host"
 		                                                    : "the address is not public, and outbound.allow does not hold it");
-	g_autofree char *key = server_key(url, &transfer.target);
+	g_autofree char *key = server_key(settings, url, &transfer.target);
 	return fetch_from(&transfer, key);
+}
+
+enum fetch_result fetch(struct fetcher *fetcher, const struct fetch_request *request, struct fetch_reply *reply)
+{
+	const struct fetch_settings *settings = settings_hold(fetcher);
+	enum fetch_result result = fetch_under(fetcher, settings, request, reply);
+
+	settings_let_go(fetcher, settings);
+	return result;
 }

@@ -28,6 +28,8 @@ bool fetch_proxy_fits(const char *text);
 struct fetcher;
 /* Copies the options. NULL with *error (ERROR_MALFORMED). Safe for use by many threads; one a process is enough. Make it before other threads start. */
 struct fetcher *fetcher_new(const struct fetch_options *options, GError **error);
+/* Other options from now on: requests under way end as they began, connections are made anew, breakers forget. False with *error, nothing changed. */
+bool fetcher_adjust(struct fetcher *fetcher, const struct fetch_options *options, GError **error);
 /* Takes NULL. Nobody may be in fetch(). */
 void fetcher_free(struct fetcher *fetcher);
 typedef struct fetcher fetcher_t;

@@ -175,9 +175,14 @@ static void cache_trim(struct document_cache *cache, const struct entry *newest)
 		entry_drop(cache, oldest);
 }
 
+static char *entry_key(const struct document_request *request)
+{
+	return g_strdup_printf("%s\n%s", request->owner, request->url);
+}
+
 static struct entry *entry_enter(struct document_cache *cache, const struct document_request *request)
 {
-	g_autofree char *key = g_strdup_printf("%s\n%s", request->owner, request->url);
+	g_autofree char *key = entry_key(request);
 	struct entry *entry = g_hash_table_lookup(cache->entries, key);
 
 	if (!entry) {
@@ -218,6 +223,15 @@ static enum fetch_result document_fetch(struct document_cache *cache, const stru
 	return FETCH_OK;
 }
 
+/* What the headers say and what the document says of itself, within the bounds. */
+static int64_t fresh_for(const struct document_cache *cache, const struct document_request *request, const struct fetch_reply *reply)
+{
+	int64_t own_ms = request->own_fresh_ms ? *request->own_fresh_ms : -1;
+	int64_t said_ms = own_ms < 0 ? reply->fresh_ms : reply->fresh_ms < 0 ? own_ms : MIN(own_ms, reply->fresh_ms);
+
+	return CLAMP(said_ms, cache->options.fresh_min_ms, cache->options.fresh_max_ms);
+}
+
 /* Fetches with the lock given up meanwhile, and tells whoever waits. `hurried`: the caller left so little time that a failure says nothing. */
 static void entry_fly(struct document_cache *cache, struct entry *entry, const struct document_request *request)
 {
@@ -235,9 +249,8 @@ static void entry_fly(struct document_cache *cache, struct entry *entry, const s
 	entry->failure = result;
 	g_strlcpy(entry->trouble, reply.trouble, sizeof entry->trouble);
 	if (result == FETCH_OK) {
-		int64_t fresh_ms = CLAMP(reply.fresh_ms, cache->options.fresh_min_ms, cache->options.fresh_max_ms);
 		entry_keep(cache, entry, document);
-		entry->fresh_until_ms = now_ms + fresh_ms;
+		entry->fresh_until_ms = now_ms + fresh_for(cache, request, &reply);
 		entry->stale_until_ms = entry->fresh_until_ms + cache->options.stale_max_ms;
 		entry->pause_until_ms = 0;
 		cache_trim(cache, entry);
@@ -268,6 +281,12 @@ static enum fetch_result excuse(enum fetch_result result, const char *text, char
 	return result;
 }
 
+/* Whether the copy is given without asking anybody: it is fresh, somebody asks already, or asking failed lately. */
+static bool entry_serves(const struct entry *entry, int64_t now_ms)
+{
+	return entry->current && (now_ms < entry->fresh_until_ms || entry->flying || now_ms < entry->pause_until_ms);
+}
+
 static enum fetch_result entry_get(struct document_cache *cache, struct entry *entry, const struct document_request *request, const struct cached_document **ret,
                                    char *trouble)
 {
@@ -277,7 +296,7 @@ static enum fetch_result entry_get(struct document_cache *cache, struct entry *e
 		int64_t now_ms = clock_monotonic_ms();
 		if (entry->current && now_ms >= entry->stale_until_ms)
 			entry_keep(cache, entry, NULL);
-		if (entry->current && (flown || now_ms < entry->fresh_until_ms || entry->flying || now_ms < entry->pause_until_ms))
+		if (entry_serves(entry, now_ms) || (entry->current && flown))
 			return give(entry->current, ret);
 		if (flown || (!entry->flying && now_ms < entry->pause_until_ms))
 			return excuse(entry->failure, entry->trouble, trouble);
@@ -291,7 +310,7 @@ static enum fetch_result entry_get(struct document_cache *cache, struct entry *e
 }
 
 static enum fetch_result entry_renew(struct document_cache *cache, struct entry *entry, const struct document_request *request, const struct cached_document *seen,
-                                     const struct cached_document **ret)
+                                     const struct cached_document **ret, char *trouble)
 {
 	for (;;) {
 		int64_t now_ms = clock_monotonic_ms();
@@ -300,8 +319,10 @@ static enum fetch_result entry_renew(struct document_cache *cache, struct entry 
 		if (entry->flying && landing_await(cache, request->deadline_ms))
 			continue;
 		bool asked_lately = entry->forced_ms != 0 && now_ms - entry->forced_ms < cache->options.forced_pause_ms;
-		if (entry->flying || asked_lately || now_ms < entry->pause_until_ms)
+		if (entry->flying || asked_lately || now_ms < entry->pause_until_ms) {
+			excuse(entry->failure, entry->trouble, trouble);
 			return give(seen, ret);
+		}
 		entry->forced_ms = now_ms;
 		entry_fly(cache, entry, request);
 	}
@@ -335,10 +356,26 @@ enum fetch_result document_renew(struct document_cache *cache, const struct docu
 		return document_get(cache, request, ret, trouble);
 	pthread_mutex_lock(&cache->lock);
 	struct entry *entry = entry_enter(cache, request);
-	enum fetch_result result = entry_renew(cache, entry, request, seen, ret);
+	enum fetch_result result = entry_renew(cache, entry, request, seen, ret, trouble);
 	entry_let_go(entry);
 	pthread_mutex_unlock(&cache->lock);
 	return result;
+}
+
+const struct cached_document *document_at_hand(struct document_cache *cache, const struct document_request *request, bool old_too)
+{
+	g_autofree char *key = entry_key(request);
+	const struct cached_document *document = NULL;
+	int64_t now_ms = clock_monotonic_ms();
+
+	pthread_mutex_lock(&cache->lock);
+	struct entry *entry = g_hash_table_lookup(cache->entries, key);
+	if (entry && entry->current && now_ms < entry->stale_until_ms && (old_too || entry_serves(entry, now_ms))) {
+		entry->used = ++cache->askings;
+		document = cached_document_ref(entry->current);
+	}
+	pthread_mutex_unlock(&cache->lock);
+	return document;
 }
 
 void document_forget(struct document_cache *cache, const char *owner)

@@ -45,6 +45,8 @@ struct document_request {
 	/* Whether the body is what it should be; called by the asking thread without any lock, only where the status was 200. NULL: any 200 is good. *error says why not. */
 	bool (*is_good)(const char *body, size_t length, void *data, GError **error);
 	void *data;
+	/* How long the body itself says it may be kept, set by is_good, -1: it does not say. The shorter of this and the headers' counts. NULL: the headers' alone. */
+	const int64_t *own_fresh_ms;
 	int64_t deadline_ms;
 	struct checks *checks;      /* with it the document is always fetched: `provider test` */
 };
@@ -52,8 +54,10 @@ struct document_request {
 /* FETCH_OK with *ret (caller unrefs), perhaps an old copy; else why there is none: as fetch says, FETCH_MALFORMED also for a status that is not 200 or a bad body.
  * `trouble` (may be NULL) then says it for the log. */
 enum fetch_result document_get(struct document_cache *cache, const struct document_request *request, const struct cached_document **ret, char trouble[256]);
+/* The copy that document_get would give without asking or waiting, with `old_too` any that it might still serve. Caller unrefs. NULL: there is none. */
+const struct cached_document *document_at_hand(struct document_cache *cache, const struct document_request *request, bool old_too);
 /* The same for somebody who knows that `seen` is too old, because a key id is not in it. Another copy that came meanwhile is given without asking; else one fetch a
- * minute is made for all who ask. FETCH_OK with *ret == seen (another reference) means: there is nothing newer. */
+ * minute is made for all who ask. FETCH_OK with *ret == seen (another reference) means: there is nothing newer; `trouble` is then "", or why the last asking failed. */
 enum fetch_result document_renew(struct document_cache *cache, const struct document_request *request, const struct cached_document *seen,
                                  const struct cached_document **ret, char trouble[256]);
 /* A provider or tenant is gone, or its settings changed. */

@@ -16,11 +16,18 @@
 
 #include <pthread.h>
 
-struct fetcher {
+/* What the operator allows, as it was when a request began. Never changed; freed by the last who holds it. */
+struct fetch_settings {
 	struct fetch_guard *guard;
 	int64_t connect_timeout_ms, timeout_ms, retry_after_ms;
 	char *ca_file, *proxy;
+	unsigned number;  /* of the settings this fetcher has had: connections made under others are not used */
+	unsigned holders; /* under the lock; the fetcher is one */
+};
+
+struct fetcher {
 	pthread_mutex_t lock;
+	struct fetch_settings *settings;
 	GHashTable *servers; /* key -> struct server; it, and what is in them, under the lock */
 	int64_t swept_ms;
 };
@@ -41,6 +48,8 @@ struct channel {
 	void *easy;
 	int64_t idle_since_ms;
 };
+/* Closes the connections that nobody uses now. */
+void fetcher_idle_close(struct fetcher *fetcher);
 /* `key` is read only. With `trial` the breaker is not asked. NULL: the breaker is open. */
 struct server *server_enter(struct fetcher *fetcher, const char *key, bool trial);
 void server_leave(struct fetcher *fetcher, struct server *server);
@@ -53,6 +62,7 @@ void fetcher_servers_free(struct fetcher *fetcher);
 /* fetch_transfer.c */
 struct transfer {
 	struct fetcher *fetcher;
+	const struct fetch_settings *settings;
 	const struct fetch_request *request;
 	struct fetch_reply *reply;
 	struct fetch_target target;

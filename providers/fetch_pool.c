@@ -98,7 +98,7 @@ struct server *server_enter(struct fetcher *fetcher, const char *key, bool trial
 
 	pthread_mutex_lock(&fetcher->lock);
 	struct server *server = server_find(fetcher, key, &dropped);
-	if (!trial && !breaker_admits(&server->breaker, now_ms, fetcher->retry_after_ms))
+	if (!trial && !breaker_admits(&server->breaker, now_ms, fetcher->settings->retry_after_ms))
 		server = NULL;
 	if (server)
 		server->busy++;
@@ -145,6 +145,20 @@ void channel_give_back(struct fetcher *fetcher, struct server *server, struct ch
 	}
 	if (surplus)
 		channel_free(surplus);
+}
+
+void fetcher_idle_close(struct fetcher *fetcher)
+{
+	GQueue dropped = G_QUEUE_INIT;
+	struct server *server;
+	GHashTableIter each;
+
+	pthread_mutex_lock(&fetcher->lock);
+	g_hash_table_iter_init(&each, fetcher->servers);
+	while (g_hash_table_iter_next(&each, NULL, (void **)&server))
+		queue_move(&server->idle, &dropped);
+	pthread_mutex_unlock(&fetcher->lock);
+	channels_free(&dropped);
 }
 
 void fetcher_servers_free(struct fetcher *fetcher)

@@ -25,7 +25,7 @@ static curl_socket_t socket_open(void *data, curlsocktype purpose, struct curl_s
 	struct in6_addr number;
 	bool known = purpose == CURLSOCKTYPE_IPCXN && address_from_socket(&address->addr, &number);
 
-	if (!known || (!transfer->fetcher->proxy && !fetch_guard_admits(transfer->fetcher->guard, &transfer->target, &number))) {
+	if (!known || (!transfer->settings->proxy && !fetch_guard_admits(transfer->settings->guard, &transfer->target, &number))) {
 		char text[INET6_ADDRSTRLEN] = "?";
 		if (known)
 			address_format(&number, text);
@@ -109,14 +109,14 @@ static struct curl_slist *lines_of(const struct fetch_request *request)
 /* Whom to talk to, and over what. Everything libcurl would read from the environment, and every other protocol it speaks, is switched off by name. */
 static void way_set(struct transfer *transfer, CURL *easy, bool trusting)
 {
-	const struct fetcher *fetcher = transfer->fetcher;
+	const struct fetch_settings *settings = transfer->settings;
 
 	curl_easy_reset(easy);
 	curl_easy_setopt(easy, CURLOPT_URL, transfer->request->url);
 	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, transfer->target.plain ? "http" : "https");
 	curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, "https");
 	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
-	curl_easy_setopt(easy, CURLOPT_PROXY, fetcher->proxy ? fetcher->proxy : "");
+	curl_easy_setopt(easy, CURLOPT_PROXY, settings->proxy ? settings->proxy : "");
 	curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
 	curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
 	curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
@@ -124,8 +124,8 @@ static void way_set(struct transfer *transfer, CURL *easy, bool trusting)
 	curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, trusting ? 0L : 1L);
 	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, trusting ? 0L : 2L);
-	if (fetcher->ca_file) {
-		curl_easy_setopt(easy, CURLOPT_CAINFO, fetcher->ca_file);
+	if (settings->ca_file) {
+		curl_easy_setopt(easy, CURLOPT_CAINFO, settings->ca_file);
 		curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
 	}
 	curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, CA_KEPT_S);
@@ -288,7 +288,7 @@ GBytes *transfer_certificate(void *easy)
 
 GBytes *transfer_look(const struct transfer *transfer)
 {
-	struct transfer look = {.fetcher = transfer->fetcher, .request = transfer->request, .target = transfer->target, .connect_ms = transfer->connect_ms,
+	struct transfer look = {.fetcher = transfer->fetcher, .settings = transfer->settings, .request = transfer->request, .target = transfer->target, .connect_ms = transfer->connect_ms,
 	                        .total_ms = transfer->connect_ms};
 	CURL *easy = curl_easy_init();
 	GBytes *certificate = NULL;

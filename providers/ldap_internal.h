@@ -249,4 +249,4 @@ void ldap_change_password(void *state, const struct provider_complete *input, st
 struct secret *unicode_password(const struct secret *password);
 
 /* ldap_probe.c */
-void ldap_probe(void *state, const struct form *input, struct checks *checks, int64_t deadline_ms);
+void ldap_probe(void *state, const struct provider_probe *input);

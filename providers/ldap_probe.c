@@ -274,15 +274,15 @@ static void named_person_probe(const struct probe *probe, const char *login, con
 		person_checks(probe, &search, reader);
 }
 
-void ldap_probe(void *state, const struct form *input, struct checks *checks, int64_t deadline_ms)
+void ldap_probe(void *state, const struct provider_probe *input)
 {
-	struct probe probe = {.directory = state, .checks = checks, .deadline_ms = deadline_ms};
-	const char *login = input ? form_value(input, "username") : NULL, *typed = input ? form_value(input, "password") : NULL;
+	struct probe probe = {.directory = state, .checks = input->checks, .deadline_ms = input->deadline_ms};
+	const char *login = input->input ? form_value(input->input, "username") : NULL, *typed = input->input ? form_value(input->input, "password") : NULL;
 
 	for (size_t i = 0; i < probe.directory->server_count; i++)
 		server_probe(&probe, &probe.directory->servers[i]);
 	bool reads = probe.connection && (probe.directory->user_dn ? true : base_check(&probe));
-	if (reads && login && check(checks, "login name", strlen(login) <= LOGIN_BYTES_MAX ? login : "too long", "at most 256 bytes", strlen(login) <= LOGIN_BYTES_MAX)) {
+	if (reads && login && check(probe.checks, "login name", strlen(login) <= LOGIN_BYTES_MAX ? login : "too long", "at most 256 bytes", strlen(login) <= LOGIN_BYTES_MAX)) {
 		if (probe.directory->user_dn)
 			named_person_probe(&probe, login, typed);
 		else

@@ -161,7 +161,7 @@ void oidc_complete(void *state, const struct provider_complete *input, struct pr
 void oidc_refresh(void *state, const char *subject, const struct secret *keep, int64_t now_ms, int64_t deadline_ms, struct provider_answer *answer);
 void oidc_logout(void *state, const struct provider_logout *input, struct provider_answer *answer);
 enum verdict oidc_logout_notice(void *state, const struct provider_complete *input, struct logout_notice *ret);
-void oidc_probe(void *state, const struct form *input, struct checks *checks, int64_t deadline_ms);
+void oidc_probe(void *state, const struct provider_probe *input);
 
 /* Sets verdict and reason; returns false, so that a step may end with it. */
 bool oidc_refuse(struct provider_answer *answer, enum verdict verdict, enum reason reason);

@@ -6,8 +6,6 @@
  */
 #include "providers/oidc_internal.h"
 
-#include "base/clock.h"
-
 #include <string.h>
 
 #define DOCUMENT_BYTES_MAX (256 * 1024)
@@ -15,7 +13,7 @@
 struct probe {
 	const struct oidc *oidc;
 	struct checks *checks;
-	int64_t deadline_ms;
+	int64_t now_ms, deadline_ms;
 	const char *callback_url;
 	json_t *metadata;
 };
@@ -124,7 +122,7 @@ static void probe_authentication(const struct probe *probe)
 {
 	struct provider_answer answer = { 0 };
 	g_auto(oidc_tokens_t) tokens = { 0 };
-	const struct oidc_exchange exchange = { .oidc = probe->oidc, .metadata = probe->metadata, .now_ms = clock_now_ms(), .deadline_ms = probe->deadline_ms,
+	const struct oidc_exchange exchange = { .oidc = probe->oidc, .metadata = probe->metadata, .now_ms = probe->now_ms, .deadline_ms = probe->deadline_ms,
 		.answer = &answer };
 	GString *body = g_string_new("");
 	form_append(body, "grant_type", "authorization_code");
@@ -140,12 +138,13 @@ static void probe_authentication(const struct probe *probe)
 	provider_answer_clear(&answer);
 }
 
-void oidc_probe(void *state, const struct form *input, struct checks *checks, int64_t deadline_ms)
+void oidc_probe(void *state, const struct provider_probe *input)
 {
-	const char *callback_url = form_value(input, "callback_url");
-	struct probe probe = { .oidc = state, .checks = checks, .deadline_ms = deadline_ms, .callback_url = callback_url ? callback_url : "" };
+	const char *callback_url = form_value(input->input, "callback_url");
+	struct probe probe = { .oidc = state, .checks = input->checks, .now_ms = input->now_ms, .deadline_ms = input->deadline_ms,
+		.callback_url = callback_url ? callback_url : "" };
 	if (callback_url)
-		check(checks, "to register there", callback_url, "as a redirect URI of the application", true);
+		check(probe.checks, "to register there", callback_url, "as a redirect URI of the application", true);
 	if (probe_metadata(&probe)) {
 		probe_keys(&probe);
 		if (json_string_at(probe.metadata, "token_endpoint"))

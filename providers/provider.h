@@ -146,6 +146,26 @@ struct provider_logout {
 	int64_t now_ms, deadline_ms;
 };
 
+/* What a test of the provider asks (`provider test`). */
+struct provider_probe {
+	const struct form *input;     /* callback_url; where the command was given them: username, password, response (a recorded answer, as it stands in its file) */
+	int64_t now_ms;               /* wall clock */
+	int64_t deadline_ms;          /* monotonic */
+	struct checks *checks;
+	json_t **ret_claims;          /* as provider_complete has it, of a recorded answer */
+};
+
+/* What will run out at a provider, and what has changed there. Owned by whoever asked. */
+struct provider_outlook {
+	json_t *facts;                /* what is known of it: an object for people; NULL: nothing could be read */
+	json_t *expiries;             /* [{"what", "at_ms"}]: each of which somebody has to do something about before then */
+	json_t *changes;              /* [text]: what changed since they were last told, each told once */
+	char *trouble;                /* why the last look there failed, whether or not an older copy serves; NULL: it did not */
+};
+void provider_outlook_clear(struct provider_outlook *outlook);
+typedef struct provider_outlook provider_outlook_t;
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(provider_outlook_t, provider_outlook_clear)
+
 struct logout_notice {
 	char *subject;                /* whose sessions; NULL where … */
 	char **sids;                  /* … it names them by the upstream's own names for them; NULL: all of that subject's */
@@ -181,7 +201,10 @@ struct provider_driver {
 	 * answer as complete's. The same duties, and two more: nothing is changed unless the old password was found right in this call, also where it has
 	 * expired, and neither password goes anywhere without TLS but to this machine. Only where the settings say password_change: true. */
 	void (*change_password)(void *state, const struct provider_complete *input, struct provider_answer *answer);
-	void (*probe)(void *state, const struct form *input, struct checks *checks, int64_t deadline_ms);
+	void (*probe)(void *state, const struct provider_probe *input);
+	/* Optional, now and then, of a provider whose papers run out: renews what is no longer fresh, and tells how long it all holds. Nobody waits for it. The gateway
+	 * says in the process log what comes of it, since a driver does not know whom it concerns. */
+	void (*watch)(void *state, int64_t now_ms, int64_t deadline_ms, struct provider_outlook *ret);
 };
 
 /* registry.c. To be called from main before threads start: libraries below that read the environment at their first use are started in order. A driver that

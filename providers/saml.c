@@ -145,25 +145,44 @@ void saml_keys_wipe(struct secret *keys[SAML_KEYS_MAX])
 		secret_free(keys[i]);
 }
 
-static enum verifier_result ask(const struct saml *saml, const struct provider_complete *input, const json_t *idp, const json_t *kept, const char *bytes, size_t length, json_t **ret_said)
+/* Fills in what the settings and the provider's metadata say, and asks. */
+static enum verifier_result response_ask(const struct saml *saml, const json_t *idp, struct saml_response_question question, int64_t deadline_ms, json_t **ret_said)
 {
-	g_autofree char *entity_id = saml_entity_id(saml, input->callback_url);
+	g_autofree char *entity_id = saml_entity_id(saml, question.acs_url);
 	g_autofree const char **certificates = saml_certificates(idp);
 	struct secret *keys[SAML_KEYS_MAX] = {NULL};
+
+	question.trust = (struct saml_trust){.provider = saml->owner, .idp_entity_id = json_string_at(idp, "entity_id"), .certificates = certificates, .entity_id = entity_id,
+	                                     .now_ms = question.trust.now_ms, .skew_ms = saml->clock_skew_ms};
+	question.contexts = (const char *const *)saml->contexts;
+	question.subject_attribute = saml->subject_attribute;
+	question.name_id_format = saml->name_id_format;
+	question.allow_mutable_names = saml->has_domains;
+	question.allow_cbc = saml->allow_cbc;
+	question.decryption_keys = keys;
+	question.decryption_key_count = saml_keys_export(saml, keys);
+	enum verifier_result result = saml_response_ask(saml->verifier, &question, deadline_ms, ret_said);
+	saml_keys_wipe(keys);
+	return result;
+}
+
+static enum verifier_result ask(const struct saml *saml, const struct provider_complete *input, const json_t *idp, const json_t *kept, const char *bytes, size_t length, json_t **ret_said)
+{
 	int64_t after_ms = 0;
 
 	json_integer_at(kept, "after", &after_ms);
-	const struct saml_response_question question = {
-		.trust = {.provider = saml->owner, .idp_entity_id = json_string_at(idp, "entity_id"), .certificates = certificates, .entity_id = entity_id, .now_ms = input->now_ms,
-		          .skew_ms = saml->clock_skew_ms},
-		.bytes = bytes, .length = length, .acs_url = input->callback_url, .request_id = json_string_at(kept, "id"), .authenticated_after_ms = after_ms,
-		.contexts = (const char *const *)saml->contexts, .subject_attribute = saml->subject_attribute, .name_id_format = saml->name_id_format,
-		.allow_mutable_names = saml->has_domains, .allow_cbc = saml->allow_cbc,
-		.decryption_keys = keys, .decryption_key_count = saml_keys_export(saml, keys),
-	};
-	enum verifier_result result = saml_response_ask(saml->verifier, &question, input->deadline_ms, ret_said);
-	saml_keys_wipe(keys);
-	return result;
+	const struct saml_response_question question = {.trust.now_ms = input->now_ms, .bytes = bytes, .length = length, .acs_url = input->callback_url,
+	                                                .request_id = json_string_at(kept, "id"), .authenticated_after_ms = after_ms};
+	return response_ask(saml, idp, question, input->deadline_ms, ret_said);
+}
+
+enum verifier_result saml_response_look(const struct saml *saml, const json_t *idp, const char *acs_url, const char *bytes, size_t length, int64_t now_ms, int64_t deadline_ms,
+                                        json_t **ret_said)
+{
+	const struct saml_response_question question = {.trust.now_ms = now_ms, .bytes = bytes, .length = length, .recorded = true, .acs_url = acs_url,
+	                                                .authenticated_after_ms = saml->force_authn ? now_ms : 0};
+
+	return response_ask(saml, idp, question, deadline_ms, ret_said);
 }
 
 static char *message_of(const struct provider_complete *input, size_t *ret_length)
@@ -180,6 +199,8 @@ static void judge(const struct saml *saml, const struct provider_complete *input
 	const char *result = json_string_at(said, "result");
 
 	saml_checks_take(input->checks, said);
+	if (input->ret_claims && json_string_at(said, "subject"))
+		*input->ret_claims = saml_claims_told(said);
 	if (strcmp(result, "ok") == 0)
 		saml_conclude(saml, said, input->now_ms, answer);
 	else
@@ -236,7 +257,7 @@ static char *saml_describe(void *state, const char *callback_url, const char **r
 
 const struct provider_driver provider_saml = {
 	.name = "saml",
-	.capabilities = CAPABILITY_REDIRECTS | CAPABILITY_POSTS | CAPABILITY_LOGS_OUT | CAPABILITY_MAY_BLOCK,
+	.capabilities = CAPABILITY_REDIRECTS | CAPABILITY_POSTS | CAPABILITY_LOGS_OUT | CAPABILITY_PROBES | CAPABILITY_MAY_BLOCK,
 	.keys = saml_keys,
 	.open = saml_open,
 	.close = saml_close,
@@ -247,4 +268,6 @@ const struct provider_driver provider_saml = {
 	.logout_notice = saml_logout_notice,
 	.logout_respond = saml_logout_respond,
 	.describe = saml_describe,
+	.probe = saml_probe,
+	.watch = saml_watch,
 };

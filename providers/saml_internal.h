@@ -3,6 +3,8 @@
  *   saml.c           begin and complete: the way of one sign-in
  *   saml_settings.c  the keys of a declaration, and what `open` makes of them
  *   saml_metadata.c  the provider's metadata, from a file, an address or the declaration itself
+ *   saml_outlook.c   what it says, for people: how long it holds, what changed in it
+ *   saml_probe.c     `provider test`
  *   saml_identity.c  from the verifier's answer to an identity
  *   saml_logout.c    signing out there, and what comes back
  *   saml_notice.c    being told that somebody was signed out there
@@ -25,6 +27,7 @@ struct saml {
 	const char *metadata_url;
 	char *declared_host;
 	const char *entity_id;                /* ours; NULL: made of the callback's address */
+	const char *idp_entity_id;            /* theirs, where the declaration pins it; NULL: the first that was read */
 	const char *subject_attribute;        /* NULL: the NameID */
 	const char *name_id_format, *binding;
 	char **contexts;                      /* AuthnContextClassRefs, NULL: none */
@@ -39,6 +42,10 @@ struct saml {
 	pthread_mutex_t lock;
 	json_t *idp;                          /* under the lock: what the verifier read of the metadata … */
 	uint8_t idp_of[32];                   /* … whose digest this is */
+	json_t *changes;                      /* under the lock, texts: between two of them, not yet told */
+	enum reason refused;                  /* under the lock: why the last text that was fetched was not taken; REASON_UNDECIDED: it was */
+	char trouble[256];                    /* the same in words */
+	int64_t fetched_ms;                   /* under the lock, monotonic: when the copy in use came; 0: none */
 };
 
 /* --- saml_settings.c --- */
@@ -53,6 +60,10 @@ char *saml_address(const char *sibling, const char *name);
 /* --- saml_metadata.c --- */
 /* What the provider's metadata says (saml_metadata_read), asked of the verifier once for each text of it. NULL: `answer` says why. Caller owns. */
 json_t *saml_idp(struct saml *saml, int64_t now_ms, int64_t deadline_ms, struct checks *checks, struct provider_answer *answer);
+/* The same for `provider test`: fetched anew, with every step and every row of the verifier's. Caller owns. */
+json_t *saml_idp_probe(struct saml *saml, int64_t now_ms, int64_t deadline_ms, struct checks *checks);
+/* Why the last look at metadata_url came to nothing, or that there has been none for too long; NULL: all is well. Caller frees. */
+char *saml_trouble(struct saml *saml, int64_t monotonic_ms);
 /* The first endpoint of that list with that binding, or with any of redirect and POST where `binding` has none. Borrowed; NULL: none. */
 const json_t *saml_endpoint(const json_t *idp, const char *list, const char *binding);
 /* With that binding and no other. */
@@ -60,17 +71,34 @@ const json_t *saml_endpoint_by(const json_t *idp, const char *list, const char *
 /* Its usable signing certificates, borrowed; NULL-closed, caller frees the list. */
 const char **saml_certificates(const json_t *idp);
 
+/* --- saml_outlook.c --- */
+/* SHA-256 of a certificate's DER in hex, as vendors' consoles show it. `certificate` is base64. Caller frees. */
+char *saml_fingerprint(const char *certificate);
+/* Appends to `changes`, up to a bound, one text for each thing that is in only one of the two. `before` NULL: nothing. */
+void saml_changes_note(json_t *changes, const json_t *before, const json_t *now);
+void saml_watch(void *state, int64_t now_ms, int64_t deadline_ms, struct provider_outlook *ret);
+
+/* --- saml_probe.c --- */
+void saml_probe(void *state, const struct provider_probe *input);
+
 /* --- saml_identity.c --- */
 /* The verifier's rows, in order, after our own. */
 void saml_checks_take(struct checks *checks, const json_t *said);
-/* The reason that goes with the check that decided. */
+/* The reason that goes with the check that decided: the first that failed. */
 enum reason saml_reason(const json_t *said);
+/* What the assertion says, as it says it, for `provider test`: NameID, format, session, and each attribute under its name with its friendly name. Caller owns. */
+json_t *saml_claims_told(const json_t *said);
+/* The account fields that mapping makes of it. Caller owns. */
+json_t *saml_claims_mapped(const struct saml *saml, const json_t *said);
 /* An identity and a session from an answer whose result is ok. */
 void saml_conclude(const struct saml *saml, const json_t *said, int64_t now_ms, struct provider_answer *answer);
 /* What a session there is called here: of the NameID and one SessionIndex. Caller frees; NULL: it has no name. */
 char *saml_session_name(const json_t *said, const char *index);
 
 /* --- saml.c --- */
+/* A recorded response, `bytes` its XML, explained by the verifier (saml_check.h). *ret_said is the caller's. */
+enum verifier_result saml_response_look(const struct saml *saml, const json_t *idp, const char *acs_url, const char *bytes, size_t length, int64_t now_ms, int64_t deadline_ms,
+                                        json_t **ret_said);
 bool saml_refuse(struct provider_answer *answer, enum verdict verdict, enum reason reason);
 /* "_" and 128 random bits: an xs:ID. Caller frees. */
 char *saml_random_id(void);

@@ -30,6 +30,8 @@ const struct key_rule saml_keys[] = {
 	{.name = "subject", .type = KEY_STRING, .standard = "nameid", .check = subject_check,
 	 .description = "What names a person for ever: nameid, or attribute:NAME for an attribute with one value."},
 	{.name = "entity_id", .type = KEY_STRING, .min = 1, .max = 1024, .description = "Our name there; default: the address of our metadata."},
+	{.name = "idp_entity_id", .type = KEY_STRING, .min = 1, .max = 1024,
+	 .description = "The provider's name in its metadata: no other is taken; default: the only one there, which then may not change while the gateway runs."},
 	{.name = "sign_requests", .type = KEY_BOOLEAN, .standard = "true", .description = "Whether our requests are signed (RSA-SHA256)."},
 	{.name = "binding", .type = KEY_CHOICE, .choices = "redirect|post", .standard = "redirect", .description = "How our requests go there, where the provider takes both."},
 	{.name = "name_id_format", .type = KEY_STRING, .min = 1, .max = 255, .description = "The NameID format that is asked for, and then required; default: none is asked for."},
@@ -112,6 +114,7 @@ static void rules_choose(struct saml *saml)
 	saml->clock_skew_ms = CLAMP(skew_s, 0, 300) * 1000;
 	saml->subject_attribute = subject && g_str_has_prefix(subject, ATTRIBUTE_PREFIX) ? subject + strlen(ATTRIBUTE_PREFIX) : NULL;
 	saml->entity_id = json_string_at(settings, "entity_id");
+	saml->idp_entity_id = json_string_at(settings, "idp_entity_id");
 	saml->name_id_format = json_string_at(settings, "name_id_format");
 	saml->binding = binding ? binding : SAML_BINDING_REDIRECT;
 	saml->contexts = texts_of(json_object_get(settings, "authn_context"));
@@ -130,7 +133,7 @@ bool saml_open(const struct provider_place *place, const json_t *settings, void 
 	*saml = (struct saml){.tenant = g_strdup(place->tenant), .name = g_strdup(place->name), .owner = g_strconcat(place->tenant ? place->tenant : "", "/", place->name, NULL),
 	                      .settings = settings,
 	                      .signing = place->saml_signing, .encryption = place->saml_encryption, .decryption = place->saml_decryption, .fetcher = place->fetcher,
-	                      .documents = place->documents, .verifier = place->verifier};
+	                      .documents = place->documents, .verifier = place->verifier, .changes = json_array()};
 	pthread_mutex_init(&saml->lock, NULL);
 	rules_choose(saml);
 	if (g_strcmp0(json_string_at(settings, "idp_initiated"), "accept") == 0) {
@@ -160,6 +163,7 @@ void saml_close(void *state)
 	g_strfreev(saml->contexts);
 	json_decref(saml->claims);
 	json_decref(saml->idp);
+	json_decref(saml->changes);
 	pthread_mutex_destroy(&saml->lock);
 	g_free(saml);
 }

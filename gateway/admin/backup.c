@@ -34,8 +34,7 @@ static bool round_slice(struct unit *unit, void *data, GError **error)
 	return true;
 }
 
-/* *ret_tenants: how many there are. */
-static bool tenants_note(struct command *command, struct store *store, enum audit_event event, const json_t *detail, guint *ret_tenants, GError **error)
+bool tenants_note(struct command *command, struct store *store, enum audit_event event, const json_t *detail, guint *ret_tenants, GError **error)
 {
 	g_autoptr(GPtrArray) tenants = g_ptr_array_new_with_free_func((GDestroyNotify)tenant_unref);
 	struct round round = {

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-static const struct verb *const tables[] = { backup_verbs, apply_verbs, tenant_verbs, user_verbs, client_verbs, provider_verbs, session_verbs, key_verbs, log_verbs };
+static const struct verb *const tables[] = { backup_verbs, apply_verbs, tenant_verbs, user_verbs, client_verbs, provider_verbs, session_verbs, key_verbs, secret_key_verbs, log_verbs };
 
 /* The program's own (gateway/main.c); for the lists only. */
 static const struct verb programs[] = {

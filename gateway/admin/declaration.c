@@ -60,6 +60,18 @@ static void redirects_check(struct declaration *declaration, const struct declar
 	}
 }
 
+/* RFC 7591 section 2: jwks and jwks_uri must not both be there. */
+static void client_keys_check(struct declaration *declaration, const struct declared_client *client, bool signs)
+{
+	bool here = json_object_get(client->settings, "jwks"), there = json_object_get(client->settings, "jwks_uri");
+	const char *name = there ? "jwks_uri" : "jwks";
+	if (here && there)
+		declaration_mistake(declaration, client->written, name, client->where, "given beside jwks, expected one of them");
+	else if (signs != (here || there))
+		declaration_mistake(declaration, client->written, name, client->where, signs ? "absent, expected the public keys that private_key_jwt is checked with, or jwks_uri"
+			: "given, expected none: only token_endpoint_auth_method private_key_jwt uses it");
+}
+
 /* Which grants go with which way to authenticate (RFC 6749 sections 4.4, 6; RFC 9700 section 2.1.1). */
 static void client_grants_check(struct declaration *declaration, const struct declared_client *client)
 {
@@ -77,12 +89,13 @@ static void client_grants_check(struct declaration *declaration, const struct de
 		declaration_mistake(declaration, w, "grant_types", client->where, "client_credentials, expected a client that authenticates: this one has none");
 	if (is_public && !json_is_true(json_object_get(client->settings, "require_pkce")))
 		declaration_mistake(declaration, w, "require_pkce", client->where, "false, expected true: only confidential clients may go without PKCE");
+	if (is_public && !json_is_true(json_object_get(client->settings, "refresh_token_rotation")))
+		declaration_mistake(declaration, w, "refresh_token_rotation", client->where,
+		                    "false, expected true: whoever steals a public client's refresh token needs nothing else (RFC 9700 section 2.2.2)");
 	if ((is_public || signs) && client->secret_given)
 		declaration_mistake(declaration, w, json_object_get(w, "client_secret") ? "client_secret" : "client_secret_hash", client->where,
 		                    "given, expected none: token_endpoint_auth_method is %s", method);
-	if (signs != (json_object_get(client->settings, "jwks") != NULL))
-		declaration_mistake(declaration, w, "jwks", client->where, signs ? "absent, expected the public keys that private_key_jwt is checked with"
-			: "given, expected none: only token_endpoint_auth_method private_key_jwt uses it");
+	client_keys_check(declaration, client, signs);
 	if (scope && scope_has(scope, "offline_access") && !json_array_has(grants, "refresh_token"))
 		declaration_mistake(declaration, w, "scope", client->where, "offline_access, expected refresh_token among grant_types");
 }

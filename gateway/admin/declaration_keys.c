@@ -213,6 +213,18 @@ static bool jwks_check(const json_t *value, const char **ret_expected)
 	return set;
 }
 
+static bool is_fetched_uri(const char *text)
+{
+	g_autoptr(url_t) url = url_parse(text, NULL);
+	return url && g_ascii_strcasecmp(url->scheme, "https") == 0 && url->host[0] && !url->has_userinfo && !url->fragment;
+}
+
+static bool jwks_uri_check(const json_t *value, const char **ret_expected)
+{
+	*ret_expected = "an https URL without user name and fragment";
+	return each_fits(value, is_fetched_uri);
+}
+
 static bool is_logout_uri(const char *text)
 {
 	const char *expected;
@@ -414,7 +426,7 @@ const struct key_rule client_keys[] = {
 	{ .name = "refresh_token_rotation", .type = KEY_BOOLEAN, .description = "New refresh token at each use; default: for public clients." },
 	{ .name = "subject_type", .type = KEY_STRING, .standard = "public", .check = subject_type_check, .description = "Form of `sub`." },
 	{ .name = "jwks", .type = KEY_ANY, .check = jwks_check, .description = "Its public keys, for private_key_jwt." },
-	{ .name = "jwks_uri", .type = KEY_NOT_YET, .description = "Address of its public keys." },
+	{ .name = "jwks_uri", .type = KEY_URL, .check = jwks_uri_check, .description = "Where its public keys are fetched from, https; instead of jwks." },
 	{ .name = "userinfo_signed_response_alg", .type = KEY_STRING, .check = algorithm_check, .description = "How its userinfo is signed; absent: plain JSON." },
 	{ .name = "request_object_signing_alg", .type = KEY_NOT_YET, .description = "Signed requests." },
 	{ .name = "backchannel_logout_uri", .type = KEY_URL, .check = logout_uri_check, .description = "Where a logout token is posted when a session ends." },

@@ -282,6 +282,17 @@ static void field_print(const json_t *row, const char *key, const char *label)
 	putchar('\n');
 }
 
+/* What was known about it where it was checked: which setting, and on which side. */
+static void advice_print(const json_t *one)
+{
+	const char *advice = json_string_at(one, "advice");
+	if (!advice)
+		return;
+	fputs("      change ", stdout);
+	print_plain(stdout, advice);
+	putchar('\n');
+}
+
 /* The first check that failed decided; everything after it was not asked, or did not matter any more. */
 static void checks_print(const json_t *checks)
 {
@@ -301,6 +312,7 @@ static void checks_print(const json_t *checks)
 			print_plain(stdout, expected);
 		}
 		puts(!passed && !decided ? "   <- this decided" : "");
+		advice_print(one);
 		decided = decided || !passed;
 	}
 }

@@ -127,11 +127,16 @@ static void decision_print(const json_t *decision)
 	printf(" (%s)\n        %s\n", json_string_at(decision, "reason"), json_string_at(decision, "sentence"));
 }
 
+void claims_print(const json_t *claims)
+{
+	if (claims)
+		values_print("what the provider said:", claims);
+}
+
 void provider_trial_print(const json_t *report)
 {
 	const char *subject = json_string_at(report, "subject");
-	if (json_object_get(report, "claims"))
-		values_print("what the provider said:", json_object_get(report, "claims"));
+	claims_print(json_object_get(report, "claims"));
 	if (subject) {
 		fputs("who it is there: ", stdout);
 		print_plain(stdout, subject);

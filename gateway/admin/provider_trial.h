@@ -9,3 +9,5 @@ bool provider_trial_fits(struct command *command, const struct provider_record *
 json_t *provider_trial(struct command *command, const struct tenant *tenant, const struct provider_record *provider, GError **error);
 /* The report in words. */
 void provider_trial_print(const json_t *report);
+/* What a provider said of a person, in words. */
+void claims_print(const json_t *claims);

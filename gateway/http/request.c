@@ -199,7 +199,7 @@ const char *request_reference(const struct request *request)
 {
 	struct derived *derived = request->derived;
 	if (!derived->reference[0])
-		random_reference(derived->reference);
+		timed_reference(request->time_ms, derived->reference);
 	return derived->reference;
 }
 

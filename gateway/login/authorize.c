@@ -1,7 +1,8 @@
 /* The authorization endpoint (RFC 6749 section 4.1.1, OpenID Connect Core section 3.1.2): an ordered table of small checks.
  *
  * Until client_id and redirect_uri are proved an error is a page: a redirect would make us an open redirector (RFC 9700 section 4.11). From then on it goes back
- * to the application. A GET goes on to the hub at once; a POST, whose cross-site request carries no SameSite=Lax cookie, is stored and sent to itself by 303.
+ * to the application. A GET goes on to the hub at once; a POST, whose cross-site request carries no SameSite=Lax cookie, is stored and sent to itself by 303:
+ * only the GET that follows can tell which browser it is, and that it has one of our cookies already.
  */
 #include "gateway/login/endpoints.h"
 #include "base/text.h"
@@ -161,16 +162,15 @@ static enum reason check_resources(struct authorization *authorization)
 	struct login *login = &authorization->login;
 	json_t *list = json_array();
 	json_object_set_new(login->flow.request, "resources", list);
-	for (size_t i = 0; i < form_count(authorization->form, "resource"); i++) {
-		const char *resource = form_nth(authorization->form, "resource", i);
-		bool open = login->client->resources && g_strv_contains((const char *const *)login->client->resources, resource);
-		if (!call_check(login->call, "resource", resource, "one of the client's resources", open))
+	g_autofree const char **asked = form_values(authorization->form, "resource");
+	for (size_t i = 0; asked[i]; i++) {
+		bool open = login->client->resources && g_strv_contains((const char *const *)login->client->resources, asked[i]);
+		if (!call_check(login->call, "resource", asked[i], "one of the client's resources", open))
 			return wrong(authorization, REASON_TARGET_REFUSED, ERROR_INVALID_TARGET, NULL);
-		if (!json_array_has(list, resource))
-			json_array_append_new(list, json_string(resource));
+		if (!json_array_has(list, asked[i]))
+			json_array_append_new(list, json_string(asked[i]));
 	}
-	bool none_asked = form_count(authorization->form, "resource") == 0;
-	for (size_t i = 0; none_asked && login->client->resources && login->client->resources[i]; i++)
+	for (size_t i = 0; !asked[0] && login->client->resources && login->client->resources[i]; i++)
 		json_array_append_new(list, json_string(login->client->resources[i]));
 	return REASON_OK;
 }
@@ -344,8 +344,24 @@ static bool pass_checks(struct authorization *authorization)
 	return true;
 }
 
+/* What was posted comes back, now with the browser's cookies. */
+static void come_back(struct call *call, const char *handle)
+{
+	g_auto(login_t) login = { 0 };
+	if (flow_unpark(&login, call, handle)) {
+		g_autofree char *url = flow_url(&login, "/login");
+		reply_redirect(call->reply, 303, url);
+	}
+	call->facts = (struct audit_facts){ 0 };
+}
+
 void authorize_endpoint(struct call *call)
 {
+	const char *parked = request_method(call->request) == METHOD_POST ? NULL : flow_handle(call);
+	if (parked && !form_value(request_query(call->request), "client_id")) {
+		come_back(call, parked);
+		return;
+	}
 	struct authorization authorization = { .login = { .call = call }, .form = call_parameters(call) };
 	struct login *login = &authorization.login;
 	if (!authorization.form)
@@ -356,8 +372,8 @@ void authorize_endpoint(struct call *call)
 	if (!pass_checks(&authorization)) {
 		/* answered */
 	} else if (request_method(call->request) == METHOD_POST) {
-		if (flow_start(login)) {
-			g_autofree char *url = flow_url(login, "/login");
+		if (flow_park(login)) {
+			g_autofree char *url = flow_url(login, "/authorize");
 			reply_redirect(call->reply, 303, url);
 		}
 	} else if (login_load_session(login)) {

@@ -1,10 +1,10 @@
 /* Flows: starting, loading, saving, and the hub. The redirects at a flow's end are in flow_end.c. */
 #include "gateway/login/flow.h"
-#include "base/encoding.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "crypto/compare.h"
 #include "gateway/call/cookies.h"
+#include "gateway/call/mac.h"
 #include "gateway/call/entitlement.h"
 #include "gateway/call/browser.h"
 #include "gateway/call/trial.h"
@@ -45,17 +45,22 @@ struct page_frame login_frame(const struct login *login)
 
 /* --- starting and loading --- */
 
+/* The digest of the browser's flow cookie; where it has none, of the one that is returned, to be set. Caller frees. */
+static char *browser_of(const struct call *call, uint8_t digest[DIGEST_SIZE])
+{
+	const char *value = call_cookie_get(call, COOKIE_FLOW);
+	if (!value || strlen(value) != HANDLE_TEXT)
+		return browser_session_value(digest);
+	digest_sha256(value, HANDLE_TEXT, digest);
+	return NULL;
+}
+
 void flow_bind_browser(struct login *login, bool posts_back)
 {
 	struct call *call = login->call;
-	const char *value = call_cookie_get(call, COOKIE_FLOW);
-	g_autofree char *made = NULL;
-	if (value && strlen(value) == HANDLE_TEXT)
-		digest_sha256(value, HANDLE_TEXT, login->flow.browser);
-	else
-		made = browser_session_value(login->flow.browser);
+	g_autofree char *made = browser_of(call, login->flow.browser);
 	if (posts_back)
-		call_cookie_set_cross_site(call, COOKIE_FLOW, made ? made : value);
+		call_cookie_set_cross_site(call, COOKIE_FLOW, made ? made : call_cookie_get(call, COOKIE_FLOW));
 	else if (made)
 		call_cookie_set(call, COOKIE_FLOW, made, 0);
 }
@@ -75,17 +80,27 @@ static bool turn_away(struct call *call)
 	return false;
 }
 
-bool flow_start(struct login *login)
+static bool keep_flow(struct login *login)
 {
 	GError *error = NULL;
-	if (!flow_gate_admits(login->call))
-		return turn_away(login->call);
-	flow_bind_browser(login, false);
 	login->handle = browser_session_value(login->flow.digest);
 	if (store_write(login->call->gateway->store, insert_in_unit, login, &error))
 		return true;
 	call_fail_error(login->call, error);
 	return false;
+}
+
+bool flow_start(struct login *login)
+{
+	if (!flow_gate_admits(login->call))
+		return turn_away(login->call);
+	flow_bind_browser(login, false);
+	return keep_flow(login);
+}
+
+bool flow_park(struct login *login)
+{
+	return flow_gate_admits(login->call) ? keep_flow(login) : turn_away(login->call);
 }
 
 struct saving {
@@ -242,6 +257,50 @@ bool login_load_logout(struct login *login, struct call *call, const char *handl
 	return load(login, call, handle) && is_of_kind(login, true);
 }
 
+struct binding {
+	const char *tenant;
+	uint8_t digest[DIGEST_SIZE], browser[DIGEST_SIZE];
+	enum found found;
+};
+
+static bool bind_in_unit(struct unit *unit, void *data, GError **error)
+{
+	struct binding *binding = data;
+	binding->found = flow_bind(unit, binding->tenant, binding->digest, binding->browser, error);
+	return binding->found != BROKEN;
+}
+
+/* Whether a flow of that digest waits for its browser: only then is anything written, since anybody may ask. */
+static bool is_parked(struct call *call, const uint8_t digest[DIGEST_SIZE], GError **error)
+{
+	static const uint8_t nobody[DIGEST_SIZE];
+	g_auto(flow_t) flow = { 0 };
+	struct unit *unit = store_reader(call->gateway->store, error);
+	enum found found = unit ? flow_find(unit, call->tenant->id, digest, &flow, error) : BROKEN;
+	return found == FOUND && memcmp(flow.browser, nobody, DIGEST_SIZE) == 0;
+}
+
+bool flow_unpark(struct login *login, struct call *call, const char *handle)
+{
+	GError *error = NULL;
+	struct binding binding = { .tenant = call->tenant->id, .found = MISSING };
+	digest_sha256(handle, strlen(handle), binding.digest);
+	g_autofree char *made = browser_of(call, binding.browser);
+	if (is_parked(call, binding.digest, &error) && !store_write(call->gateway->store, bind_in_unit, &binding, &error))
+		binding.found = BROKEN;
+	if (error) {
+		call_fail_error(call, error);
+		return false;
+	}
+	if (binding.found != FOUND)
+		return login_load(login, call, handle);
+	if (made)
+		call_cookie_set(call, COOKIE_FLOW, made, 0);
+	login->call = call;
+	login->handle = g_strdup(handle);
+	return true;
+}
+
 /* --- form tokens --- */
 
 /* A consent is one person's: its form is worth nothing once somebody else has signed in. The sign-in form is for whoever comes. */
@@ -250,26 +309,28 @@ static const char *for_whom(const struct login *login, const char *step)
 	return strcmp(step, STEP_SIGN_IN) != 0 && login->has_session ? login->session.id : NULL;
 }
 
-char *flow_form_token(const struct login *login, const char *step)
+static struct digest_parts *form_parts(const struct login *login, const char *step)
 {
-	uint8_t mac[DIGEST_SIZE];
 	struct digest_parts *parts = digest_parts_new("form token");
 	digest_parts_add_text(parts, login->call->tenant->id);
 	digest_parts_add_text(parts, step);
 	digest_parts_add_text(parts, for_whom(login, step));
 	digest_parts_add(parts, login->flow.digest, DIGEST_SIZE);
 	digest_parts_add(parts, login->flow.browser, DIGEST_SIZE);
-	digest_parts_finish_keyed(parts, login->call->gateway->form_key, DERIVED_KEY_SIZE, mac);
-	return base64url_encode(mac, sizeof mac);
+	return parts;
+}
+
+char *flow_form_token(const struct login *login, const char *step)
+{
+	return call_mac(login->call, "form", form_parts(login, step), DIGEST_SIZE);
 }
 
 bool flow_form_proved(struct login *login, const char *step)
 {
 	const struct form *form = request_form(login->call->request);
 	const char *sent = form ? form_value(form, "form_token") : NULL;
-	g_autofree char *expected = flow_form_token(login, step);
-	if (call_check(login->call, "form_token", sent ? "another" : "none", "the token of this form",
-			sent && secrets_equal(sent, strlen(sent), expected, strlen(expected))))
+	bool holds = call_mac_holds(login->call, "form", form_parts(login, step), DIGEST_SIZE, sent);
+	if (call_check(login->call, "form_token", sent ? "another" : "none", "the token of this form", holds))
 		return true;
 	return refuse_flow(login, ERROR_FORM_FORGED, REASON_FORM_FORGED);
 }
@@ -295,6 +356,14 @@ static bool acr_is_unmet(const struct login *login)
 	return json_is_true(json_object_get(request, "acr_essential")) && !acr_choose(login->session.acr, json_object_get(request, "acr_values"));
 }
 
+/* A public client at a private-use scheme or on loopback may be any program on the device: what was allowed to one is not allowed to the next unasked
+ * (RFC 6749 section 10.2, RFC 8252 section 8.6). Who gets an https address proves something by it. */
+static bool may_be_an_impostor(const struct login *login)
+{
+	const char *redirect = flow_parameter(login, "redirect_uri");
+	return login->client->auth_method == CLIENT_AUTH_NONE && !(redirect && g_str_has_prefix(redirect, "https://"));
+}
+
 static bool find_facts(struct login *login, struct next_facts *facts, GError **error)
 {
 	const char *prompt = flow_parameter(login, "prompt");
@@ -313,7 +382,8 @@ static bool find_facts(struct login *login, struct next_facts *facts, GError **e
 	facts->named_account_differs = name_differs(login);
 	facts->acr_unmet = acr_is_unmet(login);
 	facts->account_may_use_client = !login->client || entitlement(&login->account, login->client) == REASON_OK;
-	enum found remembered = facts->consent_explicit && !facts->consent_given && !facts->prompt_consent ? consent_remembered(login, error) : MISSING;
+	bool asks_memory = facts->consent_explicit && !facts->consent_given && !facts->prompt_consent && !may_be_an_impostor(login);
+	enum found remembered = asks_memory ? consent_remembered(login, error) : MISSING;
 	facts->consent_given = facts->consent_given || remembered == FOUND;
 	return remembered != BROKEN;
 }
@@ -331,9 +401,17 @@ static void go_to(struct login *login, bool here, const char *path, void (*show)
 	reply_redirect(login->call->reply, 303, url);
 }
 
+/* Somebody is signed in here already, and the application wants it proved anew: said, or the page looks as if the session had been lost. */
+static bool is_asked_again(const struct login *login)
+{
+	const char *prompt = flow_parameter(login, "prompt");
+	return login->has_session && ((prompt && scope_has(prompt, "login")) || json_object_get(login->flow.request, "max_age"))
+		&& !hint_differs(login) && !name_differs(login);
+}
+
 static void show_signin(struct login *login)
 {
-	signin_show(login, &(struct signin_view){ .username = flow_parameter(login, "login_hint") });
+	signin_show(login, &(struct signin_view){ .problem = is_asked_again(login) ? "again" : NULL, .username = flow_parameter(login, "login_hint") });
 }
 
 static enum error_code refusal_code(enum reason reason)

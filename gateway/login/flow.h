@@ -44,6 +44,11 @@ void flow_new_alone(struct login *login);
 bool login_load_session(struct login *login);
 /* Stores a new flow and sets the flow cookie. False: the reply is an error. */
 bool flow_start(struct login *login);
+/* Stores a new flow for whichever browser comes with its handle first: a request that another site posted carries no cookie by which its browser could be known. */
+bool flow_park(struct login *login);
+/* The browser that came: the flow is bound to it, its cookie made when there is none. Only `handle` is filled in then; a flow that was bound before is loaded, as by
+ * login_load. False: the reply is an error. */
+bool flow_unpark(struct login *login, struct call *call, const char *handle);
 /* Binds the flow to the browser's flow cookie, made when there is none: several tabs share it. `posts_back`: the cookie must come along with an answer that another
  * site posts. */
 void flow_bind_browser(struct login *login, bool posts_back);

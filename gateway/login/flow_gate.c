@@ -49,7 +49,7 @@ static uint64_t key_of(const struct call *call, const char *network)
 	struct digest_parts *parts = digest_parts_new("flow gate");
 	digest_parts_add_text(parts, call->tenant->id);
 	digest_parts_add_text(parts, network);
-	digest_parts_finish_keyed(parts, call->gateway->throttle_key, DERIVED_KEY_SIZE, mac);
+	root_keys_mac(call->gateway->keys, "throttle", parts, mac);
 	memcpy(&key, mac, sizeof key);
 	return key ? key : 1;
 }

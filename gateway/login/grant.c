@@ -27,10 +27,10 @@ static void fill_grant(struct granting *granting)
 	struct login *login = granting->login;
 	struct grant *grant = &granting->grant;
 	int64_t now_ms = request_time_ms(login->call->request);
-	random_identifier(grant->id);
+	timed_identifier(now_ms, grant->id);
 	memcpy(grant->account, login->account.id, IDENTIFIER_SIZE);
 	memcpy(grant->session, login->session.id, IDENTIFIER_SIZE);
-	browser_sid(login->call, login->session.id, login->client, grant->sid);
+	browser_sid(login->session.id, login->client, grant->sid);
 	grant->client_id = g_strdup(login->client->client_id);
 	grant->scope = g_strdup(flow_parameter(login, "scope"));
 	grant->resources = read_resources(login);
@@ -50,8 +50,8 @@ static void fill_grant(struct granting *granting)
 static void fill_code(struct granting *granting)
 {
 	struct login *login = granting->login;
-	opaque_token_make(OPAQUE_CODE_PREFIX, granting->text);
-	digest_sha256(granting->text, strlen(granting->text), granting->code.digest);
+	code_make(granting->grant.created_ms, granting->text);
+	code_digest(granting->text, granting->code.digest);
 	memcpy(granting->code.grant, granting->grant.id, IDENTIFIER_SIZE);
 	granting->code.client_id = g_strdup(login->client->client_id);
 	granting->code.redirect_uri = g_strdup(flow_parameter(login, "redirect_uri"));

@@ -3,10 +3,10 @@
  */
 #include "base/encoding.h"
 #include "base/url.h"
-#include "crypto/compare.h"
 #include "gateway/call/own_token.h"
 #include "gateway/call/browser.h"
 #include "gateway/call/cookies.h"
+#include "gateway/call/mac.h"
 #include "gateway/call/sources.h"
 #include "gateway/login/endpoints.h"
 #include "gateway/login/logout_errand.h"
@@ -56,7 +56,7 @@ static void match_hint(struct logout *logout, const json_t *hint)
 	const char *hinted_sid = hint ? json_string_at(hint, "sid") : NULL, *subject = hint ? json_string_at(hint, "sub") : NULL;
 	if (logout->signed_in != FOUND || !hinted_sid || !subject || !logout->client)
 		return;
-	browser_sid(logout->call, logout->session.id, logout->client, sid);
+	browser_sid(logout->session.id, logout->client, sid);
 	logout->hint_names_session = strcmp(sid, hinted_sid) == 0 && strcmp(subject, logout->account.id) == 0;
 }
 
@@ -78,22 +78,23 @@ static bool find_return(struct logout *logout, char **ret_url)
 	return true;
 }
 
-static char *form_token(const struct logout *logout)
+static struct digest_parts *form_parts(const struct logout *logout)
 {
-	uint8_t mac[DIGEST_SIZE];
 	struct digest_parts *parts = digest_parts_new("logout form");
 	digest_parts_add_text(parts, logout->call->tenant->id);
 	digest_parts_add(parts, logout->session.digest, DIGEST_SIZE);
-	digest_parts_finish_keyed(parts, logout->call->gateway->form_key, DERIVED_KEY_SIZE, mac);
-	return base64url_encode(mac, sizeof mac);
+	return parts;
+}
+
+static char *form_token(const struct logout *logout)
+{
+	return call_mac(logout->call, "form", form_parts(logout), DIGEST_SIZE);
 }
 
 static bool confirmed(const struct logout *logout)
 {
 	const struct form *posted = request_form(logout->call->request);
-	const char *sent = posted ? form_value(posted, "form_token") : NULL;
-	g_autofree char *expected = form_token(logout);
-	return sent && secrets_equal(sent, strlen(sent), expected, strlen(expected));
+	return call_mac_holds(logout->call, "form", form_parts(logout), DIGEST_SIZE, posted ? form_value(posted, "form_token") : NULL);
 }
 
 static bool end_in_unit(struct unit *unit, void *data, GError **error)
@@ -111,14 +112,17 @@ static bool end_in_unit(struct unit *unit, void *data, GError **error)
 /* --- and at the provider --- */
 
 /* Where the browser goes on to from /logout/done, with a MAC: only what was checked here comes back as good. */
-static char *return_state(const struct call *call, const char *return_url)
+static struct digest_parts *return_parts(const struct call *call, const char *return_url)
 {
-	uint8_t mac[DIGEST_SIZE];
 	struct digest_parts *parts = digest_parts_new("return after logout");
 	digest_parts_add_text(parts, call->tenant->id);
 	digest_parts_add_text(parts, return_url);
-	digest_parts_finish_keyed(parts, call->gateway->form_key, DERIVED_KEY_SIZE, mac);
-	g_autofree char *seal = base64url_encode(mac, sizeof mac), *text = base64url_encode(return_url, strlen(return_url));
+	return parts;
+}
+
+static char *return_state(const struct call *call, const char *return_url)
+{
+	g_autofree char *seal = call_mac(call, "form", return_parts(call, return_url), DIGEST_SIZE), *text = base64url_encode(return_url, strlen(return_url));
 	return g_strconcat(text, ".", seal, NULL);
 }
 
@@ -261,8 +265,8 @@ static char *returned_url(struct call *call)
 	size_t length = 0;
 	if (!dot || !base64url_decode(state, (size_t)(dot - state), bytes, sizeof bytes - 1, &length))
 		return NULL;
-	g_autofree char *url = g_strndup((const char *)bytes, length), *expected = return_state(call, url);
-	return secrets_equal(state, strlen(state), expected, strlen(expected)) ? g_steal_pointer(&url) : NULL;
+	g_autofree char *url = g_strndup((const char *)bytes, length);
+	return call_mac_holds(call, "form", return_parts(call, url), DIGEST_SIZE, dot + 1) ? g_steal_pointer(&url) : NULL;
 }
 
 void logout_done_endpoint(struct call *call)

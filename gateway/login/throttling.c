@@ -1,9 +1,8 @@
 /* Sign-in attempts, counted per account, known device and address. Buckets are stored under keyed digests, so that a table of them names nobody. */
 #include "gateway/login/throttling.h"
 #include "base/address.h"
-#include "base/encoding.h"
-#include "crypto/compare.h"
 #include "gateway/call/cookies.h"
+#include "gateway/call/mac.h"
 #include "policies/throttle.h"
 
 #define DEVICE_LIFE_S (180 * 86400)
@@ -15,21 +14,19 @@ static void bucket(struct call *call, const char *kind, const char *value, uint8
 	digest_parts_add_text(parts, call->tenant->id);
 	digest_parts_add_text(parts, kind);
 	digest_parts_add_text(parts, value);
-	digest_parts_finish_keyed(parts, call->gateway->throttle_key, DERIVED_KEY_SIZE, out);
+	root_keys_mac(call->gateway->keys, "throttle", parts, out);
 }
 
 /* --- known devices: cookie "<account>.<random>.<mac>" --- */
 
-static char *device_mac(struct call *call, const struct account *account, const char *random)
+static struct digest_parts *device_parts(const struct call *call, const struct account *account, const char *random)
 {
-	uint8_t mac[DIGEST_SIZE];
 	struct digest_parts *parts = digest_parts_new("device");
 	digest_parts_add_text(parts, call->tenant->id);
 	digest_parts_add_text(parts, account->id);
 	digest_parts_add_integer(parts, account->credentials_changed_ms);
 	digest_parts_add_text(parts, random);
-	digest_parts_finish_keyed(parts, call->gateway->device_key, DERIVED_KEY_SIZE, mac);
-	return base64url_encode(mac, sizeof mac);
+	return parts;
 }
 
 /* The device's random part when this browser proved itself for that account before; caller frees. */
@@ -39,8 +36,7 @@ static char *known_device(struct call *call, const struct account *account)
 	g_auto(GStrv) parts = cookie && strlen(cookie) < 256 ? g_strsplit(cookie, ".", 4) : NULL;
 	if (!parts || g_strv_length(parts) != 3 || !account->id[0] || strcmp(parts[0], account->id) != 0)
 		return NULL;
-	g_autofree char *mac = device_mac(call, account, parts[1]);
-	return secrets_equal(mac, strlen(mac), parts[2], strlen(parts[2])) ? g_strdup(parts[1]) : NULL;
+	return call_mac_holds(call, "device", device_parts(call, account, parts[1]), DIGEST_SIZE, parts[2]) ? g_strdup(parts[1]) : NULL;
 }
 
 void device_remember(struct call *call, const struct account *account)
@@ -48,7 +44,7 @@ void device_remember(struct call *call, const struct account *account)
 	char random[IDENTIFIER_SIZE];
 	g_autofree char *known = known_device(call, account);
 	random_identifier(random);
-	g_autofree char *mac = device_mac(call, account, known ? known : random);
+	g_autofree char *mac = call_mac(call, "device", device_parts(call, account, known ? known : random), DIGEST_SIZE);
 	g_autofree char *value = g_strconcat(account->id, ".", known ? known : random, ".", mac, NULL);
 	call_cookie_set(call, COOKIE_DEVICE, value, DEVICE_LIFE_S);
 }

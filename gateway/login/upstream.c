@@ -9,10 +9,10 @@
 #include "gateway/login/upstream.h"
 #include "base/encoding.h"
 #include "base/url.h"
-#include "crypto/compare.h"
 #include "crypto/seal.h"
 #include "gateway/call/browser.h"
 #include "gateway/call/cookies.h"
+#include "gateway/call/mac.h"
 #include "gateway/login/endpoints.h"
 #include "gateway/login/settle.h"
 #include "gateway/login/steps.h"
@@ -28,18 +28,21 @@
 
 /* --- state --- */
 
-/* At most 80 bytes: SAML allows a RelayState no more. */
-static char *state_of(const struct login *login, const char *provider, int64_t version)
+static struct digest_parts *state_parts(const struct login *login, const char *provider, int64_t version)
 {
-	uint8_t mac[DIGEST_SIZE];
 	struct digest_parts *parts = digest_parts_new("upstream state");
 	digest_parts_add_text(parts, login->call->tenant->id);
 	digest_parts_add_text(parts, provider);
 	digest_parts_add(parts, login->flow.digest, DIGEST_SIZE);
 	digest_parts_add(parts, login->flow.browser, DIGEST_SIZE);
 	digest_parts_add_integer(parts, version);
-	digest_parts_finish_keyed(parts, login->call->gateway->form_key, DERIVED_KEY_SIZE, mac);
-	g_autofree char *text = base64url_encode(mac, MAC_BYTES);
+	return parts;
+}
+
+/* At most 80 bytes: SAML allows a RelayState no more. */
+static char *state_of(const struct login *login, const char *provider, int64_t version)
+{
+	g_autofree char *text = call_mac(login->call, "form", state_parts(login, provider, version), MAC_BYTES);
 	return g_strconcat(login->handle, ".", text, NULL);
 }
 
@@ -296,8 +299,8 @@ static bool take_attempt(struct login *login, struct call *call, const struct so
 		return refuse_state(call, state ? "malformed" : "none");
 	if (!login_load_or_trial(login, call, handle))
 		return false;
-	g_autofree char *expected = state_of(login, source->name, login->flow.version);
-	if (!login->flow.sealed || g_strcmp0(login->flow.provider, source->name) != 0 || !secrets_equal(state, strlen(state), expected, strlen(expected)))
+	bool ours = call_mac_holds(call, "form", state_parts(login, source->name, login->flow.version), MAC_BYTES, state + HANDLE_TEXT + 1);
+	if (!login->flow.sealed || g_strcmp0(login->flow.provider, source->name) != 0 || !ours)
 		return refuse_state(call, login->flow.sealed ? "another's" : "used before");
 	json_t *kept = kept_open(login, &error);
 	if (!kept) {

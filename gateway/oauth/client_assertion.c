@@ -7,6 +7,7 @@
  * is why its life is bounded.
  */
 #include "gateway/oauth/client_assertion.h"
+#include "gateway/oauth/client_keys.h"
 
 #define LIFE_MAX_S 600
 #define SKEW_S 60 /* this far in the future is refused; 8 s, as clocks are, is not */
@@ -87,11 +88,19 @@ static enum reason use_once(const struct assertion *assertion, GError **error)
 	return call_check(assertion->call, "jti", "used before", "used once", use.first == FOUND) ? REASON_OK : REASON_CLIENT_ASSERTION_REPLAYED;
 }
 
+static json_t *verified_claims(struct call *call, const struct client *client, const struct jws *jws, enum reason *ret_reason)
+{
+	if (client->jwks_uri)
+		return client_keys_verify(call, client, jws, ret_reason);
+	return client->jwks ? jwk_set_verify(client->jwks, jws, NULL) : NULL;
+}
+
 enum reason client_assertion_check(struct call *call, const struct client *client, const struct jws *jws, GError **error)
 {
-	g_autoptr(json_t) claims = client->jwks ? jwk_set_verify(client->jwks, jws, NULL) : NULL;
+	enum reason reason = REASON_CLIENT_ASSERTION_WRONG;
+	g_autoptr(json_t) claims = verified_claims(call, client, jws, &reason);
 	struct assertion assertion = { .call = call, .client = client, .jws = jws, .claims = claims, .now_s = request_time_ms(call->request) / 1000 };
 	if (!call_check(call, "signature", jws_key_id(jws) ? jws_key_id(jws) : jose_algorithm_name(jws_algorithm(jws)), "of a key in the client's jwks", claims != NULL))
-		return REASON_CLIENT_ASSERTION_WRONG;
+		return reason;
 	return passes(&assertion) ? use_once(&assertion, error) : REASON_CLIENT_ASSERTION_WRONG;
 }

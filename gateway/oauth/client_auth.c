@@ -142,6 +142,8 @@ static bool is_proved(struct call *call, const struct client *client, const stru
 		enum reason reason = client_assertion_check(call, client, sent->assertion, &error);
 		if (reason == REASON_STORE_BROKEN)
 			call_fail_error(call, error);
+		else if (reason == REASON_CLIENT_KEYS_UNAVAILABLE)
+			refuse(call, ERROR_TEMPORARILY_UNAVAILABLE, reason, "The client's keys could not be fetched from its jwks_uri.");
 		else if (reason != REASON_OK)
 			refuse(call, ERROR_INVALID_CLIENT, reason, NULL);
 		return reason == REASON_OK;

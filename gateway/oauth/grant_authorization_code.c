@@ -75,7 +75,7 @@ static enum found find_code(struct exchange *exchange, const char *text, GError 
 	struct unit *unit = store_reader(call->gateway->store, error);
 	if (!unit)
 		return BROKEN;
-	digest_sha256(text, strlen(text), digest);
+	code_digest(text, digest);
 	enum found found = code_find(unit, call->tenant->id, digest, &exchange->code, error);
 	if (found == FOUND)
 		found = grant_find(unit, call->tenant->id, exchange->code.grant, &exchange->grant, error);
@@ -103,22 +103,21 @@ static bool store_tokens(struct unit *unit, struct exchange *exchange, GError **
 	return store_refresh(unit, exchange, error) && (!exchange->access.opaque || access_insert(unit, tenant, &exchange->access.record, error));
 }
 
-/* Claims, and either gives or revokes. The grant is read again inside: a revocation that came meanwhile wins. */
+/* Claims, and either gives or revokes. The grant is looked at again inside: a revocation that came meanwhile wins. */
 static bool claim_in_unit(struct unit *unit, void *data, GError **error)
 {
 	struct exchange *exchange = data;
 	struct call *call = exchange->call;
 	const char *tenant = call->tenant->id;
 	int64_t now_ms = request_time_ms(call->request);
-	g_auto(code_t) claimed = { 0 };
-	g_auto(grant_t) grant = { 0 };
+	int64_t used_ms;
 	g_autoptr(json_t) detail = NULL;
-	enum found found = code_claim(unit, tenant, exchange->code.digest, now_ms, &claimed, error);
-	enum found granted = found == BROKEN ? BROKEN : grant_find(unit, tenant, exchange->grant.id, &grant, error);
+	enum found found = code_claim(unit, tenant, exchange->code.digest, now_ms, &used_ms, error);
+	enum found granted = found == BROKEN ? BROKEN : grant_still(unit, tenant, exchange->grant.id, error);
 	if (granted == BROKEN)
 		return false;
-	exchange->outcome = found == MISSING ? REASON_CODE_UNKNOWN : claimed.used_ms ? REASON_CODE_REPLAYED
-		: granted == MISSING || grant.revoked_ms ? REASON_GRANT_REVOKED : REASON_OK;
+	exchange->outcome = found == MISSING ? REASON_CODE_UNKNOWN : used_ms ? REASON_CODE_REPLAYED
+		: granted == MISSING ? REASON_GRANT_REVOKED : REASON_OK;
 	if (exchange->outcome == REASON_CODE_REPLAYED && !grant_revoke(unit, tenant, exchange->grant.id, now_ms, error))
 		return false;
 	if (exchange->outcome == REASON_OK && !store_tokens(unit, exchange, error))

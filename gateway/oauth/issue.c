@@ -15,18 +15,17 @@ void access_clear(struct access *access)
 
 char **issue_resources(const struct form *form, char *const *allowed, const char **ret_wrong)
 {
-	size_t asked = form_count(form, "resource");
-	if (asked == 0)
+	g_autofree const char **asked = form_values(form, "resource");
+	if (!asked[0])
 		return g_strdupv((char **)(uintptr_t)(allowed ? allowed : (char *const[]){ NULL }));
 	g_autoptr(GPtrArray) list = g_ptr_array_new_with_free_func(g_free);
-	for (size_t i = 0; i < asked; i++) {
-		const char *resource = form_nth(form, "resource", i);
-		if (!allowed || !g_strv_contains((const char *const *)allowed, resource)) {
+	for (size_t i = 0; asked[i]; i++) {
+		if (!allowed || !g_strv_contains((const char *const *)allowed, asked[i])) {
 			*ret_wrong = "A resource is not one that this client's tokens may be for.";
 			return NULL;
 		}
-		if (!g_ptr_array_find_with_equal_func(list, resource, g_str_equal, NULL))
-			g_ptr_array_add(list, g_strdup(resource));
+		if (!g_ptr_array_find_with_equal_func(list, asked[i], g_str_equal, NULL))
+			g_ptr_array_add(list, g_strdup(asked[i]));
 	}
 	g_ptr_array_add(list, NULL);
 	return (char **)g_ptr_array_free(g_steal_pointer(&list), FALSE);

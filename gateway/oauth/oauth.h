@@ -12,6 +12,7 @@ void userinfo_endpoint(struct call *call);   /* OpenID Connect Core section 5.3;
 void discovery_endpoint(struct call *call);  /* OpenID Connect Discovery 1.0, RFC 8414 */
 void jwks_endpoint(struct call *call);       /* RFC 7517 section 5 */
 
-/* Once, before the server starts: makes the table of known tokens and lets it hear of changes. stop frees it after the server has stopped. */
-void oauth_start(struct gateway *gateway);
+/* Once, before the server starts: makes the table of known tokens and lets it hear of changes, and the keeper of clients' keys, whose `slots` bound how many workers
+ * may wait for clients' servers. stop frees them after the server has stopped, and before the fetcher goes. */
+void oauth_start(struct gateway *gateway, unsigned slots);
 void oauth_stop(struct gateway *gateway);

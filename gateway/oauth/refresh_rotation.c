@@ -71,11 +71,9 @@ static bool act(struct unit *unit, struct refresh *refresh, struct refresh_token
 static bool find_facts(struct unit *unit, const struct refresh *refresh, const struct refresh_token *token, struct refresh_facts *facts, GError **error)
 {
 	const char *tenant = refresh->call->tenant->id;
-	g_auto(grant_t) grant = { 0 };
-	g_auto(account_t) account = { 0 };
 	g_auto(refresh_token_t) successor = { 0 };
-	enum found granted = grant_find(unit, tenant, token->grant, &grant, error);
-	enum found person = granted == FOUND ? account_find(unit, tenant, grant.account, &account, error) : granted;
+	enum found granted = grant_still(unit, tenant, refresh->grant.id, error);
+	enum found person = granted == FOUND ? account_still(unit, tenant, refresh->account.id, error) : granted;
 	enum found next = token->rotated_ms ? refresh_find(unit, tenant, token->successor, &successor, error) : MISSING;
 	if (granted == BROKEN || person == BROKEN || (token->rotated_ms && next == BROKEN))
 		return false;
@@ -83,8 +81,7 @@ static bool find_facts(struct unit *unit, const struct refresh *refresh, const s
 		/* a successor that is gone was purged: as good as used */
 		.successor_used = token->rotated_ms && (next == MISSING || successor.used_ms != 0),
 		.now_ms = request_time_ms(refresh->call->request), .grace_ms = GRACE_MS, .idle_expires_ms = token->idle_expires_ms,
-		.absolute_expires_ms = grant.absolute_expires_ms,
-		.grant_revoked = granted == MISSING || grant.revoked_ms || person == MISSING || account.disabled };
+		.absolute_expires_ms = refresh->grant.absolute_expires_ms, .grant_revoked = granted == MISSING || person == MISSING };
 	return true;
 }
 

@@ -73,6 +73,7 @@ void token_endpoint(struct call *call)
 {
 	static const char *const may_repeat[] = { "resource", NULL }; /* RFC 8707 section 2 */
 	const struct form *form = call_parameters(call);
+	reply_header(call->reply, "Pragma", "no-cache"); /* RFC 6749 section 5.1, beside the no-store that every answer has */
 	if (!form)
 		return;
 	const char *repeated = form_repeated(form, may_repeat), *name = form_value(form, "grant_type");

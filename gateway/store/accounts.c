@@ -18,6 +18,7 @@ static const char update_sql[] =
 	"declared = $11, updated_ms = $12 WHERE tenant = $1 AND account = $2";
 static const char delete_sql[] = "DELETE FROM account WHERE tenant = $1 AND account = $2";
 static const char find_sql[] = "SELECT " COLUMNS " FROM account WHERE tenant = $1 AND account = $2";
+static const char still_sql[] = "SELECT 1 FROM account WHERE tenant = $1 AND account = $2 AND disabled = 0";
 static const char find_username[] = "SELECT " COLUMNS " FROM account WHERE tenant = $1 AND username_key = $2";
 static const char find_email[] =
 	"SELECT " COLUMNS " FROM account WHERE tenant = $1 AND email_key = $2 "
@@ -145,6 +146,12 @@ bool account_remove(struct unit *unit, const char *tenant, const char *account, 
 enum found account_find(struct unit *unit, const char *tenant, const char *account, struct account *ret, GError **error)
 {
 	return record_find(unit, &type, tenant, ret, error, find_sql, VALUES(value_text(tenant), value_text(account)));
+}
+
+enum found account_still(struct unit *unit, const char *tenant, const char *account, GError **error)
+{
+	int64_t one;
+	return unit_integer(unit, &one, error, still_sql, VALUES(value_text(tenant), value_text(account)));
 }
 
 enum found account_find_login(struct unit *unit, const char *tenant, const char *login_key, struct account *ret, GError **error)

@@ -4,7 +4,8 @@
 #define COLUMNS "digest, grant_id, client_id, redirect_uri, code_challenge, expires_ms, used_ms"
 
 static const char insert_sql[] = "INSERT INTO code (tenant, " COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING";
-static const char claim_sql[] = "UPDATE code SET used_ms = $3 WHERE tenant = $1 AND digest = $2 AND used_ms = 0 RETURNING " COLUMNS;
+static const char claim_sql[] = "UPDATE code SET used_ms = $3 WHERE tenant = $1 AND digest = $2 AND used_ms = 0";
+static const char used_sql[] = "SELECT used_ms FROM code WHERE tenant = $1 AND digest = $2";
 static const char find_sql[] = "SELECT " COLUMNS " FROM code WHERE tenant = $1 AND digest = $2";
 
 static bool record_from_row(struct unit *unit G_GNUC_UNUSED, cursor_t *cursor, const char *tenant G_GNUC_UNUSED, void *record, GError **error)
@@ -36,13 +37,15 @@ bool code_insert(struct unit *unit, const char *tenant, const struct code *code,
 	return affected > 0 || fail(error, ERROR_CONFLICT, "that code is there already");
 }
 
-enum found code_claim(struct unit *unit, const char *tenant, const uint8_t digest[DIGEST_SIZE], int64_t now_ms, struct code *ret, GError **error)
+enum found code_claim(struct unit *unit, const char *tenant, const uint8_t digest[DIGEST_SIZE], int64_t now_ms, int64_t *ret_used_ms, GError **error)
 {
-	enum found claimed =
-		record_find(unit, &type, tenant, ret, error, claim_sql, VALUES(value_text(tenant), value_digest(digest), value_integer(now_ms)));
-	if (claimed == FOUND)
-		ret->used_ms = 0;
-	return claimed == MISSING ? code_find(unit, tenant, digest, ret, error) : claimed;
+	int64_t affected = 0;
+	if (!unit_run(unit, &affected, error, claim_sql, VALUES(value_text(tenant), value_digest(digest), value_integer(now_ms))))
+		return BROKEN;
+	if (affected == 0)
+		return unit_integer(unit, ret_used_ms, error, used_sql, VALUES(value_text(tenant), value_digest(digest)));
+	*ret_used_ms = 0;
+	return FOUND;
 }
 
 enum found code_find(struct unit *unit, const char *tenant, const uint8_t digest[DIGEST_SIZE], struct code *ret, GError **error)

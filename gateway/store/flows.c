@@ -8,6 +8,7 @@ static const char find_sql[] = "SELECT " COLUMNS " FROM flow WHERE tenant = $1 A
 static const char update_sql[] =
 	"UPDATE flow SET request = $4, provider = $5, sealed = $6, session = $7, consented = $8, expires_ms = $9, version = version + 1 "
 	"WHERE tenant = $1 AND digest = $2 AND version = $3";
+static const char bind_sql[] = "UPDATE flow SET browser = $3, version = version + 1 WHERE tenant = $1 AND digest = $2 AND browser = $4";
 static const char consume_sql[] = "DELETE FROM flow WHERE tenant = $1 AND digest = $2 RETURNING " COLUMNS;
 
 static bool record_from_row(struct unit *unit G_GNUC_UNUSED, cursor_t *cursor, const char *tenant G_GNUC_UNUSED, void *record, GError **error)
@@ -60,6 +61,15 @@ enum found flow_update(struct unit *unit, const char *tenant, const struct flow 
 	              VALUES(value_text(tenant), value_digest(flow->digest), value_integer(flow->version), value_json(flow->request, &request),
 	                     value_text(flow->provider), value_text(flow->sealed), value_text(flow->session), value_integer(flow->consented),
 	                     value_integer(flow->expires_ms))))
+		return BROKEN;
+	return affected > 0 ? FOUND : MISSING;
+}
+
+enum found flow_bind(struct unit *unit, const char *tenant, const uint8_t digest[DIGEST_SIZE], const uint8_t browser[DIGEST_SIZE], GError **error)
+{
+	static const uint8_t nobody[DIGEST_SIZE];
+	int64_t affected = 0;
+	if (!unit_run(unit, &affected, error, bind_sql, VALUES(value_text(tenant), value_digest(digest), value_digest(browser), value_digest(nobody))))
 		return BROKEN;
 	return affected > 0 ? FOUND : MISSING;
 }

@@ -11,6 +11,7 @@ static const char insert_sql[] =
 	"INSERT INTO grants (tenant, " COLUMNS ", expires_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) "
 	"ON CONFLICT DO NOTHING";
 static const char find_sql[] = "SELECT " COLUMNS " FROM grants WHERE tenant = $1 AND grant_id = $2";
+static const char still_sql[] = "SELECT 1 FROM grants WHERE tenant = $1 AND grant_id = $2 AND revoked_ms = 0";
 static const char revoke_sql[] = "UPDATE grants SET revoked_ms = $3 WHERE tenant = $1 AND grant_id = $2 AND revoked_ms = 0 RETURNING grant_id";
 
 static char **strings_from(const json_t *array)
@@ -82,6 +83,12 @@ bool grant_insert(struct unit *unit, const char *tenant, const struct grant *gra
 enum found grant_find(struct unit *unit, const char *tenant, const char *grant, struct grant *ret, GError **error)
 {
 	return record_find(unit, &type, tenant, ret, error, find_sql, VALUES(value_text(tenant), value_text(grant)));
+}
+
+enum found grant_still(struct unit *unit, const char *tenant, const char *grant, GError **error)
+{
+	int64_t one;
+	return unit_integer(unit, &one, error, still_sql, VALUES(value_text(tenant), value_text(grant)));
 }
 
 bool grant_revoke(struct unit *unit, const char *tenant, const char *grant, int64_t now_ms, GError **error)

@@ -1,5 +1,6 @@
-/* Schema steps and the check that the root keys are the ones this database was sealed with. `meta` (name, text, number) holds both. */
+/* Schema steps, and the check of the root keys (secret_keys.c) at opening. `meta` (name, text, number) holds what both need. */
 #include "gateway/store/migrations.h"
+#include "gateway/store/secret_keys.h"
 #include <string.h>
 
 #define OPEN_WAIT_MS 5000
@@ -83,49 +84,12 @@ bool migrate(struct unit *unit, GError **error)
 	return true;
 }
 
-static const char fingerprints_list[] = "SELECT name, text FROM meta WHERE name LIKE 'root-key:%'";
-static const char fingerprint_put[] = "INSERT INTO meta (name, text) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING";
-
-bool store_key_ids(struct unit *unit, GPtrArray *ids, GError **error)
+static bool keys_settle(struct unit *unit, const void *data, GError **error)
 {
-	g_auto(cursor_t) cursor = cursor_open(unit, fingerprints_list, NULL, 0);
-	enum step_result result;
-	while ((result = cursor_step(&cursor, error)) == STEP_ROW)
-		g_ptr_array_add(ids, g_strdup(strchr(column_text(&cursor, 0), ':') + 1));
-	return result == STEP_DONE;
-}
-
-/* Every key that something here may be sealed with must be in the file, and be the same key. */
-static bool fingerprints_compare(struct unit *unit, const struct root_keys *keys, GError **error)
-{
-	g_auto(cursor_t) cursor = cursor_open(unit, fingerprints_list, NULL, 0);
-	enum step_result result;
-	while ((result = cursor_step(&cursor, error)) == STEP_ROW) {
-		const char *id = strchr(column_text(&cursor, 0), ':') + 1;
-		char seen[17];
-		if (!root_keys_fingerprint(keys, id, seen))
-			return fail(error, ERROR_FORBIDDEN, "the secret key file has no key \"%s\", and this store is sealed with it: it is another store's file, or a line was lost",
-			            id);
-		if (g_strcmp0(seen, column_text(&cursor, 1)) != 0)
-			return fail(error, ERROR_FORBIDDEN, "the key \"%s\" of the secret key file is not the one this store is sealed with: it is another store's file", id);
-	}
-	return result == STEP_DONE;
-}
-
-static bool fingerprints_keep(struct unit *unit, const void *data, GError **error)
-{
-	const struct root_keys *keys = data;
-	if (!fingerprints_compare(unit, keys, error))
-		return false;
-	const char *id = root_keys_current(keys);
-	char fingerprint[17];
-	if (!root_keys_fingerprint(keys, id, fingerprint))
-		return fail(error, ERROR_INTERNAL, "the newest root key has no fingerprint");
-	g_autofree char *name = g_strconcat("root-key:", id, NULL);
-	return unit_run(unit, NULL, error, fingerprint_put, VALUES(value_text(name), value_text(fingerprint)));
+	return root_keys_settle(unit, data, error);
 }
 
 bool root_keys_check(struct unit *unit, const struct root_keys *keys, GError **error)
 {
-	return in_transaction(unit, fingerprints_keep, keys, error);
+	return in_transaction(unit, keys_settle, keys, error);
 }

@@ -55,7 +55,8 @@ struct client {
 	bool consent_explicit, require_pkce, claims_in_id_token, rotate_refresh_tokens, native;
 	int64_t access_token_lifetime_s;   /* 0: the tenant's */
 	char *backchannel_logout_uri;      /* told when a session ends; NULL: it is not */
-	struct jwk_set *jwks;              /* what it signs with; NULL: nothing */
+	struct jwk_set *jwks;              /* what it signs with; NULL: nothing, or at jwks_uri */
+	char *jwks_uri;                    /* NULL: none */
 	struct client_secret secrets[4];
 	size_t secret_count;
 	int64_t created_ms;

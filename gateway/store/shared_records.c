@@ -220,6 +220,7 @@ struct client *client_new(const char *client_id, json_t *settings)
 	client->native = strcmp(text_or(settings, "application_type", "web"), "native") == 0;
 	client->backchannel_logout_uri = g_strdup(json_string_at(settings, "backchannel_logout_uri"));
 	client->jwks = json_object_get(settings, "jwks") ? jwk_set_read(json_object_get(settings, "jwks"), NULL) : NULL;
+	client->jwks_uri = g_strdup(json_string_at(settings, "jwks_uri"));
 	client->access_token_lifetime_s = integer_or(settings, "access_token_lifetime", 0);
 	return client;
 }
@@ -243,6 +244,7 @@ static void client_empty(void *data)
 	g_free(client->scope);
 	g_free(client->backchannel_logout_uri);
 	jwk_set_free(client->jwks);
+	g_free(client->jwks_uri);
 	wipe(client->secrets, sizeof(client->secrets));
 }
 

@@ -1,4 +1,7 @@
-/* Opening, checking and closing; a reader a thread; the shared counter.
+/* Opening, checking and closing; the readers; the shared counter.
+ *
+ * A reader is lent for one statement, and the one that came back last goes out first: every commit empties the readers' caches, and few that are always in use
+ * are warm where one for each thread would be cold. There are never more than statements were once read at the same time.
  *
  * The counter is eight bytes in a file beside the database, mapped by every process. Whoever commits a change raises it after the commit and before
  * anybody is told, so that "the counter has not moved" means "nothing in memory is out of date". A process killed between the two is made good at the
@@ -20,7 +23,7 @@
 #define COMMIT_WAIT_MS 1000
 
 struct reader {
-	struct unit unit;
+	struct unit unit; /* first: what is lent out is the unit */
 	struct reader *next;
 };
 
@@ -32,13 +35,10 @@ struct store {
 	struct writer *writer;
 	_Atomic uint64_t *counter;
 	int counter_file; /* kept open: its shared lock says that somebody has the store open */
-	pthread_key_t readers_key;
-	bool has_readers_key;
+	struct unit reading; /* stands for whichever reader is lent */
+	pthread_mutex_t readers_lock;
+	struct reader *idle_readers;
 };
-
-/* All readers of all stores: a thread that ends and a store that closes may both want to close one, and this lock decides. */
-static pthread_mutex_t readers_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct reader *readers;
 
 const struct driver *driver_for(const char *address, const char **ret_location, GError **error)
 {
@@ -122,47 +122,26 @@ uint64_t store_counter(const struct store *store)
 	return atomic_load(store->counter);
 }
 
-static void reader_free(struct reader *reader)
+static struct reader *reader_pop(struct store *store)
 {
-	reader->unit.driver->close(reader->unit.connection);
-	g_free(reader);
-}
-
-/* A thread ends. The reader may be gone already, with its store. */
-static void reader_of_ended_thread(void *data)
-{
-	pthread_mutex_lock(&readers_lock);
-	for (struct reader **at = &readers; *at; at = &(*at)->next) {
-		if (*at != data)
-			continue;
-		struct reader *reader = *at;
-		*at = reader->next;
-		reader_free(reader);
-		break;
-	}
-	pthread_mutex_unlock(&readers_lock);
-}
-
-static void readers_close(const struct store *store)
-{
-	pthread_mutex_lock(&readers_lock);
-	for (struct reader **at = &readers; *at;) {
-		struct reader *reader = *at;
-		if (reader->unit.store != store) {
-			at = &reader->next;
-			continue;
-		}
-		*at = reader->next;
-		reader_free(reader);
-	}
-	pthread_mutex_unlock(&readers_lock);
-}
-
-struct unit *store_reader(struct store *store, GError **error)
-{
-	struct reader *reader = pthread_getspecific(store->readers_key);
+	pthread_mutex_lock(&store->readers_lock);
+	struct reader *reader = store->idle_readers;
 	if (reader)
-		return &reader->unit;
+		store->idle_readers = reader->next;
+	pthread_mutex_unlock(&store->readers_lock);
+	return reader;
+}
+
+static void reader_push(struct store *store, struct reader *reader)
+{
+	pthread_mutex_lock(&store->readers_lock);
+	reader->next = store->idle_readers;
+	store->idle_readers = reader;
+	pthread_mutex_unlock(&store->readers_lock);
+}
+
+static struct reader *reader_open(struct store *store, GError **error)
+{
 	struct driver_options options = { .address = store->location, .read_only = true };
 	g_autoptr(GError) reason = NULL;
 	struct connection *connection = store->driver->open(&options, &reason);
@@ -170,14 +149,41 @@ struct unit *store_reader(struct store *store, GError **error)
 		fail(error, ERROR_UNAVAILABLE, "no reader: %s", reason->message);
 		return NULL;
 	}
-	reader = g_new0(struct reader, 1);
+	struct reader *reader = g_new0(struct reader, 1);
 	reader->unit = (struct unit){ .store = store, .driver = store->driver, .connection = connection };
-	pthread_mutex_lock(&readers_lock);
-	reader->next = readers;
-	readers = reader;
-	pthread_mutex_unlock(&readers_lock);
-	pthread_setspecific(store->readers_key, reader);
-	return &reader->unit;
+	return reader;
+}
+
+static void readers_close(struct store *store)
+{
+	for (struct reader *reader; (reader = reader_pop(store));) {
+		store->driver->close(reader->unit.connection);
+		g_free(reader);
+	}
+}
+
+struct unit *reader_take(struct store *store, GError **error)
+{
+	struct reader *reader = reader_pop(store);
+	if (!reader)
+		reader = reader_open(store, error);
+	return reader ? &reader->unit : NULL;
+}
+
+void reader_give_back(struct unit *unit)
+{
+	struct reader *reader = (struct reader *)unit;
+	unit->broken = false;
+	reader_push(unit->store, reader);
+}
+
+struct unit *store_reader(struct store *store, GError **error)
+{
+	struct unit *one = reader_take(store, error);
+	if (!one)
+		return NULL;
+	reader_give_back(one);
+	return &store->reading;
 }
 
 /* Opens the writer's connection, brings the schema up and checks the keys: all before the writer's thread has it. */
@@ -198,10 +204,6 @@ static struct connection *connection_prepare(struct store *store, const struct d
 
 static bool store_start(struct store *store, const struct store_options *options, GError **error)
 {
-	int failed = pthread_key_create(&store->readers_key, reader_of_ended_thread);
-	if (failed)
-		return fail(error, ERROR_INTERNAL, "no key for readers: %s", g_strerror(failed));
-	store->has_readers_key = true;
 	struct driver_options driver_options = { .address = store->location, .create = options->create };
 	struct connection *connection = connection_prepare(store, &driver_options, error);
 	if (!connection)
@@ -231,6 +233,8 @@ struct store *store_open(const struct store_options *options, GError **error)
 	store->driver = driver;
 	store->location = g_strdup(location);
 	store->counter_file = -1;
+	store->reading = (struct unit){ .store = store, .driver = driver };
+	pthread_mutex_init(&store->readers_lock, NULL);
 	store->node = g_strdup(options->node ? options->node : "");
 	store->keys = options->keys;
 	if (store_start(store, options, error))
@@ -244,9 +248,8 @@ void store_close(struct store *store)
 	if (!store)
 		return;
 	writer_free(store->writer);
-	if (store->has_readers_key)
-		pthread_key_delete(store->readers_key);
 	readers_close(store);
+	pthread_mutex_destroy(&store->readers_lock);
 	if (store->counter)
 		munmap((void *)(uintptr_t)store->counter, sizeof(*store->counter));
 	if (store->counter_file >= 0)

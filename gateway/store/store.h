@@ -41,13 +41,14 @@ const struct root_keys *store_keys(const struct store *store);
 /* Whether a database is there at all (so that a key file is never made against one): FOUND, MISSING, BROKEN. */
 enum found store_exists(const char *address, GError **error);
 
-/* The calling thread's reader. NULL with *error ERROR_UNAVAILABLE. */
+/* What reads are made with, by any thread: each statement borrows a connection and sees what was committed when it began. NULL with *error
+ * ERROR_UNAVAILABLE when there is none to borrow. */
 struct unit *store_reader(struct store *store, GError **error);
 /* Runs `work` in a transaction; true once it is durable. False with *error: what `work` set, ERROR_UNAVAILABLE when the writer did not come to it in
  * time (then it never runs), ERROR_INTERNAL when the commit failed (nothing of it holds). */
 bool store_write(struct store *store, bool (*work)(struct unit *unit, void *data, GError **error), void *data, GError **error);
 /* As store_write, without waiting; `data` is freed with `release` afterwards, done or not. For the log of machine-only grants: durable within a second,
- * failures are counted and logged. False when the queue is full. What is awaited never stands behind it. */
+ * failures are counted and logged. `work` may be run, undone and run again. False when the queue is full. What is awaited never stands behind it. */
 bool store_write_later(struct store *store, bool (*work)(struct unit *unit, void *data, GError **error), void *data, GDestroyNotify release);
 /* As store_write_later, for what strangers can cause: False when the queue is half full already, so that the other half is left to what was granted. */
 bool store_write_spare(struct store *store, bool (*work)(struct unit *unit, void *data, GError **error), void *data, GDestroyNotify release);
@@ -63,6 +64,20 @@ struct store_progress {
 bool store_backup(struct store *store, const char *file, const struct store_progress *progress, GError **error);
 /* Ids of the root keys that something in the store may be sealed with (char *, the array's). */
 bool store_key_ids(struct unit *unit, GPtrArray *ids, GError **error);
+/* How much of what is stored needs a root key. */
+struct key_uses {
+	int64_t providers, signing_keys, saml_keys, links, sessions, log_anchors; /* values that store_reseal moves to the newest key */
+	int64_t flows;                                                  /* sign-ins under way: over in minutes */
+	int64_t passwords;                                              /* replaced at their next sign-in */
+};
+bool store_key_uses(struct unit *unit, const char *id, struct key_uses *ret, GError **error);
+/* "providers (2), passwords (5)"; NULL: nothing. Caller frees. */
+char *key_uses_words(const struct key_uses *uses);
+/* Whether these keys may take the place of those the store was opened with: refused where one that something needs is gone, or another. The newest is known from
+ * then on; what nothing needs is forgotten. The caller then replaces them (root_keys_replace). */
+bool store_keys_settle(struct store *store, struct root_keys *fresh, GError **error);
+/* Seals anew, under the newest key, whatever names another: in small transactions, while the store is used. *ret_written: how many values. */
+bool store_reseal(struct store *store, const struct store_progress *progress, int64_t *ret_written, GError **error);
 struct store_restoring {
 	struct store_options options; /* of the store to be; `create` is not asked */
 	const char *file;             /* a backup */
@@ -100,6 +115,8 @@ bool account_insert(struct unit *unit, const char *tenant, const struct account 
 bool account_update(struct unit *unit, const char *tenant, const struct account *account, GError **error);
 bool account_remove(struct unit *unit, const char *tenant, const char *account, GError **error); /* the id is never given again */
 enum found account_find(struct unit *unit, const char *tenant, const char *account, struct account *ret, GError **error);
+/* FOUND while it is there and not disabled: for a transaction that read it before it began. */
+enum found account_still(struct unit *unit, const char *tenant, const char *account, GError **error);
 /* By user name, else by an address that exactly one account has. */
 enum found account_find_login(struct unit *unit, const char *tenant, const char *login_key, struct account *ret, GError **error);
 bool account_list(struct unit *unit, const char *tenant, bool (*each)(const struct account *account, void *data), void *data, GError **error);
@@ -149,10 +166,12 @@ bool saml_key_insert(struct unit *unit, const char *tenant, const struct saml_ke
 bool saml_key_set_state(struct unit *unit, const char *tenant, const char *kid, enum key_state state, int64_t now_ms, GError **error);
 bool saml_key_list(struct unit *unit, const char *tenant, bool (*each)(const struct saml_key *key, void *data), void *data, GError **error);
 
-/* Flows. update demands the version it read (MISSING: another tab was faster); consume takes the flow out, once. */
+/* Flows. update demands the version it read (MISSING: another tab was faster); consume takes the flow out, once.
+ * bind gives one that was stored for nobody yet (browser zeroed) to this browser, once. MISSING: it is somebody's, or there is none. */
 bool flow_insert(struct unit *unit, const char *tenant, const struct flow *flow, GError **error);
 enum found flow_find(struct unit *unit, const char *tenant, const uint8_t digest[DIGEST_SIZE], struct flow *ret, GError **error);
 enum found flow_update(struct unit *unit, const char *tenant, const struct flow *flow, GError **error);
+enum found flow_bind(struct unit *unit, const char *tenant, const uint8_t digest[DIGEST_SIZE], const uint8_t browser[DIGEST_SIZE], GError **error);
 enum found flow_consume(struct unit *unit, const char *tenant, const uint8_t digest[DIGEST_SIZE], struct flow *ret, GError **error);
 
 /* Sessions. */
@@ -179,13 +198,15 @@ bool session_list(struct unit *unit, const char *tenant, const char *account, bo
 /* Grants and tokens. */
 bool grant_insert(struct unit *unit, const char *tenant, const struct grant *grant, GError **error);
 enum found grant_find(struct unit *unit, const char *tenant, const char *grant, struct grant *ret, GError **error);
+/* FOUND while it is not revoked: for a transaction that read it before it began. */
+enum found grant_still(struct unit *unit, const char *tenant, const char *grant, GError **error);
 bool grant_revoke(struct unit *unit, const char *tenant, const char *grant, int64_t now_ms, GError **error);
 /* What a person allowed a client, remembered beyond sessions and grants until the client or the account goes. put replaces. Caller frees *ret_scope. */
 bool consent_put(struct unit *unit, const char *tenant, const char *account, const char *client_id, const char *scope, int64_t now_ms, GError **error);
 enum found consent_find(struct unit *unit, const char *tenant, const char *account, const char *client_id, char **ret_scope, GError **error);
 bool code_insert(struct unit *unit, const char *tenant, const struct code *code, GError **error);
-/* Claims the code by one UPDATE … RETURNING. FOUND: *ret as it was claimed, used_ms 0 before; used earlier: FOUND with ret->used_ms of the first use. */
-enum found code_claim(struct unit *unit, const char *tenant, const uint8_t digest[DIGEST_SIZE], int64_t now_ms, struct code *ret, GError **error);
+/* Claims the code by one UPDATE. FOUND with *ret_used_ms 0: it is the caller's; else when it was used first. */
+enum found code_claim(struct unit *unit, const char *tenant, const uint8_t digest[DIGEST_SIZE], int64_t now_ms, int64_t *ret_used_ms, GError **error);
 enum found code_find(struct unit *unit, const char *tenant, const uint8_t digest[DIGEST_SIZE], struct code *ret, GError **error);
 bool refresh_insert(struct unit *unit, const char *tenant, const struct refresh_token *token, GError **error);
 enum found refresh_find(struct unit *unit, const char *tenant, const uint8_t digest[DIGEST_SIZE], struct refresh_token *ret, GError **error);

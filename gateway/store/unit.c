@@ -34,8 +34,11 @@ struct value value_json(const json_t *json, char **ret_text)
 
 cursor_t cursor_open(struct unit *unit, const char *sql, const struct value *values, size_t count)
 {
-	cursor_t cursor = { .unit = unit };
-	cursor.rows = unit->driver->query(unit->connection, sql, values, count, &cursor.error);
+	cursor_t cursor = { .unit = unit, .borrowed = !unit->connection };
+	if (cursor.borrowed)
+		cursor.unit = reader_take(unit->store, &cursor.error);
+	if (cursor.unit)
+		cursor.rows = cursor.unit->driver->query(cursor.unit->connection, sql, values, count, &cursor.error);
 	return cursor;
 }
 
@@ -47,7 +50,7 @@ enum step_result cursor_step(cursor_t *cursor, GError **error)
 		result = cursor->unit->driver->step(cursor->rows, &cursor->error);
 	if (result != STEP_BROKEN)
 		return result;
-	if (error_code_of(cursor->error) != ERROR_CONFLICT)
+	if (cursor->unit && error_code_of(cursor->error) != ERROR_CONFLICT)
 		cursor->unit->broken = true;
 	g_propagate_error(error, cursor->error);
 	cursor->error = NULL;
@@ -58,6 +61,9 @@ void cursor_close(cursor_t *cursor)
 {
 	if (cursor->unit)
 		cursor->unit->driver->finish(cursor->rows);
+	if (cursor->unit && cursor->borrowed)
+		reader_give_back(cursor->unit);
+	cursor->unit = NULL;
 	cursor->rows = NULL;
 	g_clear_error(&cursor->error);
 }
@@ -181,12 +187,12 @@ enum found unit_sealed(struct unit *unit, const struct seal_context *context, st
 }
 
 /* A row that cannot be read (damaged, or sealed with other keys) is broken, never missing. */
-static bool record_read(struct unit *unit, const struct record_type *type, cursor_t *cursor, const char *tenant, void *record, GError **error)
+static bool record_read(const struct record_type *type, cursor_t *cursor, const char *tenant, void *record, GError **error)
 {
-	if (type->read(unit, cursor, tenant, record, error))
+	if (type->read(cursor->unit, cursor, tenant, record, error))
 		return true;
 	type->clear(record);
-	unit->broken = true;
+	cursor->unit->broken = true;
 	if (error && !*error)
 		fail(error, ERROR_INTERNAL, "a stored record cannot be read");
 	return false;
@@ -205,7 +211,7 @@ enum found record_find(struct unit *unit, const struct record_type *type, const 
 	case STEP_ROW:
 		break;
 	}
-	if (!record_read(unit, type, &cursor, tenant, record, error))
+	if (!record_read(type, &cursor, tenant, record, error))
 		return BROKEN;
 	/* RETURNING has done its work at the first step; stepping to the end only finds failures. */
 	if (cursor_step(&cursor, error) == STEP_BROKEN) {
@@ -224,7 +230,7 @@ bool record_list(struct unit *unit, const struct record_type *type, const char *
 	enum step_result result;
 	bool more = true;
 	while (more && (result = cursor_step(&cursor, error)) != STEP_DONE) {
-		if (result == STEP_BROKEN || !record_read(unit, type, &cursor, tenant, record, error))
+		if (result == STEP_BROKEN || !record_read(type, &cursor, tenant, record, error))
 			return false;
 		more = each(record, context);
 		type->clear(record);

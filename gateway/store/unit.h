@@ -7,7 +7,7 @@
 struct unit {
 	struct store *store;
 	const struct driver *driver;
-	struct connection *connection;
+	struct connection *connection; /* NULL: a reader is borrowed for each statement */
 	bool changed; /* a `change` row was written: the counter must be bumped after the commit */
 	bool broken;  /* a statement failed: the transaction may not be kept, whatever its function says */
 };
@@ -23,7 +23,8 @@ struct value value_json(const json_t *json, char **ret_text);
 
 /* A statement being read. Begins broken on failure, so that one check at the step is enough. */
 struct cursor {
-	struct unit *unit;
+	struct unit *unit; /* with a connection; NULL: there was none to borrow */
+	bool borrowed;
 	struct rows *rows;
 	GError *error;
 };
@@ -82,6 +83,9 @@ char *column_seal(struct unit *unit, const struct seal_context *context, const v
 
 /* store.c. The driver of an address and what stands after its scheme; NULL with *error. */
 const struct driver *driver_for(const char *address, const char **ret_location, GError **error);
+/* A connection for one statement, given back when the statement ends; NULL with *error ERROR_UNAVAILABLE. */
+struct unit *reader_take(struct store *store, GError **error);
+void reader_give_back(struct unit *unit);
 /* Whoever has the store open holds it together with others; who replaces it holds it alone. The descriptor, to be closed; -1 with *error. */
 int store_lock(const char *location, bool alone, GError **error);
 

@@ -49,8 +49,8 @@ struct queue {
 };
 
 struct group {
-	struct request *requests[ALONE_MAX]; /* more than GROUP_MAX + BESIDE_MAX */
-	size_t count;
+	struct request *requests[ALONE_MAX]; /* more than GROUP_MAX + BESIDE_MAX; those that are waited for come first */
+	size_t count, waited_for;
 };
 
 struct writer {
@@ -119,28 +119,57 @@ static bool queue_withdraw(struct queue *queue, struct request *request)
 	return false;
 }
 
-/* Runs one transaction inside the group's. False: the whole group is lost. */
-static bool request_run(struct writer *writer, struct request *request)
+/* Runs one transaction, and says in the request whether it is to be kept. */
+static bool request_work(struct writer *writer, struct request *request)
 {
 	struct unit *unit = &writer->unit;
-	const struct driver *driver = unit->driver;
-	bool changed_before = unit->changed;
 	unit->broken = false;
-	if (!driver->control(unit->connection, CONTROL_SAVEPOINT, 0, &request->error))
-		return false;
+	g_clear_error(&request->error);
 	request->good = request->work(unit, request->data, &request->error);
 	if (request->good && unit->broken)
 		request->good = fail(&request->error, ERROR_INTERNAL, "a statement of this transaction failed and its function did not say so");
 	if (request->good && request->error)
 		g_clear_error(&request->error);
+	if (!request->good && !request->error)
+		fail(&request->error, ERROR_INTERNAL, "a transaction failed without saying why");
+	return request->good;
+}
+
+/* Runs transactions inside the group's, to be kept or undone together. False: the whole group is lost. */
+static bool requests_run(struct writer *writer, struct request **requests, size_t count, bool *ret_kept)
+{
+	struct unit *unit = &writer->unit;
+	const struct driver *driver = unit->driver;
+	bool changed_before = unit->changed, good = true;
+	if (!driver->control(unit->connection, CONTROL_SAVEPOINT, 0, &requests[0]->error))
+		return false;
+	for (size_t i = 0; good && i < count; i++)
+		good = request_work(writer, requests[i]);
 	if (!driver->in_transaction(unit->connection))
 		return false;
-	if (request->good)
-		return driver->control(unit->connection, CONTROL_RELEASE, 0, &request->error);
+	*ret_kept = good;
+	if (good)
+		return driver->control(unit->connection, CONTROL_RELEASE, 0, &requests[0]->error);
 	unit->changed = changed_before;
-	if (!request->error)
-		fail(&request->error, ERROR_INTERNAL, "a transaction failed without saying why");
 	return driver->control(unit->connection, CONTROL_UNDO, 0, NULL);
+}
+
+static bool each_run(struct writer *writer, struct request **requests, size_t count)
+{
+	bool sound = true, kept;
+	for (size_t i = 0; sound && i < count; i++)
+		sound = requests_run(writer, &requests[i], 1, &kept);
+	return sound;
+}
+
+/* Those that nobody waits for, under one savepoint: for each, SQLite copies every page that changes and was not copied yet, and they change the same ones. Where
+ * one fails they are all run again, each under its own. */
+static bool later_run(struct writer *writer, struct request **requests, size_t count)
+{
+	bool kept = false;
+	if (count > 1 && !requests_run(writer, requests, count, &kept))
+		return false;
+	return kept || each_run(writer, requests, count);
 }
 
 static void group_fail(struct group *group, const GError *error)
@@ -158,10 +187,9 @@ static void group_run(struct writer *writer, struct group *group)
 {
 	struct unit *unit = &writer->unit;
 	g_autoptr(GError) error = NULL;
-	bool sound = true;
 	unit->changed = false;
-	for (size_t i = 0; sound && i < group->count; i++)
-		sound = request_run(writer, group->requests[i]);
+	bool sound = each_run(writer, group->requests, group->waited_for) &&
+	             later_run(writer, group->requests + group->waited_for, group->count - group->waited_for);
 	int64_t begun_ns = clock_monotonic_ns();
 	if (sound && unit->driver->control(unit->connection, CONTROL_COMMIT, 0, &error)) {
 		atomic_fetch_add(&writer->commit_ns, (uint64_t)(clock_monotonic_ns() - begun_ns));
@@ -250,6 +278,7 @@ static void group_gather(struct writer *writer, struct group *group)
 {
 	group->count = 0;
 	group_take(group, &writer->waiting, GROUP_MAX);
+	group->waited_for = group->count;
 	group_take(group, &writer->later, group->count > 0 ? BESIDE_MAX : ALONE_MAX);
 }
 
@@ -373,7 +402,9 @@ bool writer_run_later(struct writer *writer, enum later later, bool (*work)(stru
 		struct request *request = g_new0(struct request, 1);
 		*request = (struct request){ .work = work, .data = data, .release = release, .later = true };
 		queue_push(&writer->later, request);
-		pthread_cond_signal(&writer->work_came);
+		/* Those between only join it: a writer woken by each would look, and sleep again. */
+		if (writer->later.count == 1 || writer->later.count == ALONE_MAX)
+			pthread_cond_signal(&writer->work_came);
 	} else {
 		atomic_fetch_add(&writer->failures, 1);
 	}

@@ -10,7 +10,7 @@ bool prefilter_refuse(struct scan *scan, const char *rule, const char *seen, siz
 	g_autofree char *text = g_strndup(seen, MIN(seen_length, (size_t)200));
 
 	scan->refused = true;
-	return check(scan->checks, rule, text, expected, false);
+	return check_advised(scan->checks, rule, text, expected, false, PREFILTER_ADVICE);
 }
 
 static bool malformed(struct scan *scan, const char *expected)
@@ -288,9 +288,9 @@ bool prefilter(enum prefilter_kind kind, const char *bytes, size_t length, struc
 	scan->ids = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	g_autofree char *size = g_strdup_printf("%zu bytes", length), *bound = g_strdup_printf("at most %zu bytes", scan->limits->bytes);
 	if (length == 0 || length > scan->limits->bytes)
-		check(checks, "xml_size", size, bound, false);
+		check_advised(checks, "xml_size", size, bound, false, PREFILTER_ADVICE);
 	else if (!characters_are_fit(bytes, length))
-		check(checks, "xml_utf8", NULL, "UTF-8 without control characters", false);
+		check_advised(checks, "xml_utf8", NULL, "UTF-8 without control characters", false, PREFILTER_ADVICE);
 	else
 		passed = scan_document(scan);
 	if (passed) {

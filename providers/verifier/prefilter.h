@@ -16,6 +16,9 @@ enum prefilter_kind {
 	PREFILTER_METADATA,  /* md:EntityDescriptor or md:EntitiesDescriptor: larger, and comments are common there (SECURITY 4.3(5)) */
 };
 
+/* For whoever finds a message refused. */
+#define PREFILTER_ADVICE "There: let the provider send plain SAML, as the expected says. If it always does, somebody has altered or forged this."
+
 #define PREFILTER_MESSAGE_MAX (256 * 1024)
 #define PREFILTER_METADATA_MAX (448 * 1024) /* has to fit into a question (RECORD_REQUEST_MAX): one provider's, not a federation's */
 

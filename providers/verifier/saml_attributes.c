@@ -39,7 +39,8 @@ static xmlDoc *name_decrypt(xmlNode *encrypted, struct secret *const *keys, size
 	g_autoptr(secret_t) plain = saml_decrypt(encrypted, keys, key_count);
 	struct prefilter_facts facts;
 
-	if (!check(checks, "name_decryption", plain ? "decrypted" : "could not be decrypted", "decrypted", plain != NULL) ||
+	if (!check_advised(checks, "name_decryption", plain ? "decrypted" : "could not be decrypted", "decrypted", plain != NULL,
+	                   "There: load our metadata again: the provider may encrypt for an older certificate of ours.") ||
 	    !prefilter(PREFILTER_NAME, (const char *)secret_bytes(plain), secret_length(plain), checks, &facts))
 		return NULL;
 	return xml_read((const char *)secret_bytes(plain), secret_length(plain));
@@ -55,7 +56,8 @@ bool saml_name_find(const xmlNode *holder, struct secret *const *keys, size_t ke
 		document = name_decrypt(encrypted, keys, key_count, checks);
 		name = document ? xmlDocGetRootElement(document) : NULL;
 	}
-	if (!check(checks, "name_id", count == 1 && name ? "present" : "none, several or unreadable", "one NameID", count == 1 && xml_is(name, NS_ASSERTION, "NameID"))) {
+	if (!check_advised(checks, "name_id", count == 1 && name ? "present" : "none, several or unreadable", "one NameID", count == 1 && xml_is(name, NS_ASSERTION, "NameID"),
+	                   "There: let the provider send one NameID.")) {
 		xmlFreeDoc(document);
 		return false;
 	}
@@ -154,14 +156,14 @@ static bool check_name_format(const json_t *name, const struct saml_response_que
 	const char *format = json_string_at(name, "format"), *asked = question->name_id_format;
 
 	if (asked && strcmp(asked, FORMAT_UNSPECIFIED) != 0 &&
-	    !saml_check_equal(checks, "name_id_format", format, asked, "Set the NameID format at the identity provider to the one name_id_format asks for."))
+	    !saml_check_equal(checks, "name_id_format", format, asked, "There: set the NameID format to the expected one. Or here: set name_id_format to the one seen."))
 		return false;
 	if (question->subject_attribute)
 		return true;
 	return check_advised(checks, "name_id_format", format ? format : FORMAT_UNSPECIFIED, question->allow_mutable_names ? "persistent, emailAddress or unspecified" : FORMAT_PERSISTENT,
 	                     name_may_be_subject(format, question, ret_mutable),
-	                     "Let the identity provider send a persistent NameID, or name an attribute that never changes by subject: attribute:NAME. "
-	                     "Addresses count only for a provider with domains of its own.");
+	                     "There: send a persistent NameID. Or here: name an attribute that never changes by subject: attribute:NAME; addresses count only for a provider "
+	                     "with domains.");
 }
 
 static bool read_subject(const xmlNode *assertion, const struct saml_response_question *question, struct checks *checks, json_t *answer)
@@ -173,19 +175,20 @@ static bool read_subject(const xmlNode *assertion, const struct saml_response_qu
 	if (!saml_name_find(xml_child(assertion, NS_ASSERTION, "Subject"), question->decryption_keys, question->decryption_key_count, checks, &decrypted, &node))
 		return false;
 	json_t *name = saml_name_json(node);
-	if (!check(checks, "name_id", name ? "a name" : "empty or too long", "1 to 255 bytes", name != NULL))
+	if (!check_advised(checks, "name_id", name ? "a name" : "empty or too long", "1 to 255 bytes", name != NULL, "There: let the provider send a NameID of 1 to 255 bytes."))
 		return false;
 	json_object_set_new(answer, "name_id", name);
-	if (!check_name_format(name, question, checks, &changes))
+	bool fits = check_name_format(name, question, checks, &changes);
+	if (!fits && !question->recorded)
 		return false;
 	const char *subject = question->subject_attribute ? saml_attribute_single(json_object_get(answer, "attributes"), question->subject_attribute) : json_string_at(name, "value");
 	bool fit = subject && *subject && text_is_plain(subject, NAME_BYTES_MAX);
 	if (!check_advised(checks, "subject_value", fit ? "a value" : "none, several or too long", "exactly one value", fit,
-	                   "Let the identity provider send the attribute that subject names, once, with one value."))
+	                   "There: send the attribute that subject names, once, with one value. Or here: name another one by subject."))
 		return false;
 	json_object_set_new(answer, "subject", json_string(subject));
 	json_object_set_new(answer, "mutable", json_boolean(changes));
-	return true;
+	return fits;
 }
 
 bool saml_assertion_read(const xmlNode *assertion, const struct saml_response_question *question, struct checks *checks, json_t *answer)
@@ -195,7 +198,8 @@ bool saml_assertion_read(const xmlNode *assertion, const struct saml_response_qu
 	g_autofree char *context = xml_child_text(xml_child(statement, NS_ASSERTION, "AuthnContext"), NS_ASSERTION, "AuthnContextClassRef");
 
 	json_object_set_new(answer, "attributes", saml_attributes_json(assertion));
-	if (!read_subject(assertion, question, checks, answer))
+	bool named = read_subject(assertion, question, checks, answer);
+	if (!named && !question->recorded)
 		return false;
 	set_attribute(answer, "assertion_id", assertion, "ID");
 	set_time(answer, "expires_ms", xml_child(confirmation, NS_ASSERTION, "SubjectConfirmationData"), "NotOnOrAfter");
@@ -203,5 +207,6 @@ bool saml_assertion_read(const xmlNode *assertion, const struct saml_response_qu
 	set_time(answer, "session_ends_ms", statement, "SessionNotOnOrAfter");
 	set_time(answer, "authenticated_ms", statement, "AuthnInstant");
 	set_text(answer, "context", context, TEXT_BYTES_MAX);
-	return check(checks, "assertion_id", json_string_at(answer, "assertion_id"), "an ID", json_string_at(answer, "assertion_id") != NULL);
+	return check_advised(checks, "assertion_id", json_string_at(answer, "assertion_id"), "an ID", json_string_at(answer, "assertion_id") != NULL,
+	                     "There: give each assertion an ID.") && named;
 }

@@ -24,6 +24,9 @@ struct saml_response_question {
 	struct saml_trust trust;
 	const char *bytes;                /* the XML, base64 undone */
 	size_t length;
+	/* An answer of some other time that is to be explained, and signs nobody in. Every check is made that can be, whatever failed before it. The times are judged at the
+	 * answer's own IssueInstant, and which request it answers is not: now_ms only says how old it is, and request_id is not looked at. */
+	bool recorded;
 	const char *acs_url;
 	const char *request_id;           /* NULL: unsolicited, and then the answer says so and InResponseTo must be absent */
 	int64_t authenticated_after_ms;   /* 0: any AuthnInstant; else a fresh sign-in was asked for */
@@ -38,7 +41,8 @@ struct saml_response_question {
 
 /* {"result": "ok" | "refused" | "violation", "checks": […]}, and when ok: issuer, response_id, assertion_id, expires_ms (until when the assertion must not be taken
  * again), subject, mutable, name_id {value, format, name_qualifier, sp_name_qualifier}, session_index, session_ends_ms, authenticated_ms, context,
- * attributes [{name, friendly_name, values}]. "refused": the provider says no by its status. Caller owns. */
+ * attributes [{name, friendly_name, values}]. "refused": the provider says no by its status. Of a recorded one all that stands in it, wherever its signature is good.
+ * Caller owns. */
 json_t *saml_response_check(const struct saml_response_question *question);
 
 #define SAML_BINDING_POST "post"
@@ -64,7 +68,7 @@ struct saml_logout_question {
  * Signed always. */
 json_t *saml_logout_check(const struct saml_logout_question *question);
 
-/* {"result", "checks"} and when ok: entity_id, valid_until_ms, cache_s, wants_signed_requests, signing and encryption [{certificate, subject, from_ms, to_ms,
+/* {"result", "checks"} and when ok: entity_id, valid_until_ms, cache_s, wants_signed_requests, signing and encryption [{certificate, subject, key, from_ms, to_ms,
  * fit}], sso, slo, artifact [{binding, location, response_location}], name_id_formats. `entity_id`: which one of a federation's document; NULL: the only identity
  * provider in it. */
 json_t *saml_metadata_read(const char *bytes, size_t length, const char *entity_id, int64_t now_ms);

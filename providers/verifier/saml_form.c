@@ -11,7 +11,7 @@
 
 static const struct form_row check_form[] = {
 	{"check", FORM_TEXT, SEEN_MAX, NULL}, {"seen", FORM_TEXT, SEEN_MAX, NULL}, {"expected", FORM_TEXT, SEEN_MAX, NULL}, {"passed", FORM_TRUTH, 0, NULL},
-	{"advice", FORM_TEXT, SEEN_MAX, NULL}, {0},
+	{"advice", FORM_TEXT, SEEN_MAX, NULL}, {"skipped", FORM_TEXT, SEEN_MAX, NULL}, {0},
 };
 static const struct form_row name_form[] = {
 	{"value", FORM_TEXT, 255, NULL}, {"format", FORM_TEXT, TEXT_MAX, NULL}, {"name_qualifier", FORM_TEXT, TEXT_MAX, NULL}, {"sp_name_qualifier", FORM_TEXT, TEXT_MAX, NULL}, {0},
@@ -20,7 +20,7 @@ static const struct form_row attribute_form[] = {
 	{"name", FORM_TEXT, TEXT_MAX, NULL}, {"friendly_name", FORM_TEXT, TEXT_MAX, NULL}, {"values", FORM_VALUES, 500, NULL}, {0},
 };
 static const struct form_row certificate_form[] = {
-	{"certificate", FORM_TEXT, CERTIFICATE_MAX, NULL}, {"subject", FORM_TEXT, TEXT_MAX, NULL}, {"from_ms", FORM_INTEGER, 0, NULL}, {"to_ms", FORM_INTEGER, 0, NULL},
+	{"certificate", FORM_TEXT, CERTIFICATE_MAX, NULL}, {"subject", FORM_TEXT, TEXT_MAX, NULL}, {"key", FORM_TEXT, 64, NULL}, {"from_ms", FORM_INTEGER, 0, NULL}, {"to_ms", FORM_INTEGER, 0, NULL},
 	{"fit", FORM_TRUTH, 0, NULL}, {0},
 };
 static const struct form_row endpoint_form[] = {

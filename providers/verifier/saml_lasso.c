@@ -150,5 +150,6 @@ bool saml_lasso_agrees(const xmlNode *decrypted, bool both_signed, const struct 
 			result = LASSO_PROFILE_ERROR_UNKNOWN_PROVIDER;
 		g_object_unref(login);
 	}
-	return check(checks, "lasso", result == 0 ? "agrees" : lasso_strerror(result), "agrees", result == 0);
+	return check_advised(checks, "lasso", result == 0 ? "agrees" : lasso_strerror(result), "agrees", result == 0,
+	                     "The second reader refuses what the first one took: somebody may have forged this. If the provider always sends it, show it to its maker and to us.");
 }

@@ -33,7 +33,7 @@ static xmlNode *verify(xmlNode *message, const struct saml_logout_question *ques
 	bool given = question->signed_query && question->algorithm && question->signature;
 	bool good = given && saml_query_verify(question->signed_query, strlen(question->signed_query), question->algorithm, question->signature, question->signature_length, pins);
 	return check_advised(checks, "query_signature", given ? good ? "made by a configured key" : "not made by a configured key" : "none", "made by a configured key", good,
-	                     "Let the identity provider sign its logout messages with RSA-SHA256.")
+	                     "There: sign logout messages with RSA-SHA256.")
 	               ? message
 	               : NULL;
 }
@@ -72,7 +72,7 @@ static bool read_request(const xmlNode *message, const struct saml_logout_questi
 	if (!check_age(message, question, checks, &expires_ms) || !saml_name_find(message, question->decryption_keys, question->decryption_key_count, checks, &decrypted, &name))
 		return false;
 	json_t *said = saml_name_json(name);
-	if (!check(checks, "name_id", said ? "a name" : "empty or too long", "1 to 255 bytes", said != NULL))
+	if (!check_advised(checks, "name_id", said ? "a name" : "empty or too long", "1 to 255 bytes", said != NULL, "There: let the provider send a NameID of 1 to 255 bytes."))
 		return false;
 	json_object_set_new(answer, "name_id", said);
 	set_sessions(answer, message);
@@ -87,7 +87,7 @@ static bool read_response(const xmlNode *message, const struct saml_logout_quest
 	g_autofree char *status = saml_status_text(message, &success);
 
 	if (!saml_check_equal(checks, "in_response_to", answered, question->request_id, "The answer belongs to another logout.") ||
-	    !check(checks, "status", status, "a status", status != NULL))
+	    !check_advised(checks, "status", status, "a status", status != NULL, "There: let the provider send a status."))
 		return false;
 	json_object_set_new(answer, "status", json_string(status));
 	json_object_set_new(answer, "success", json_boolean(success));
@@ -102,7 +102,7 @@ static bool read_verified(const xmlNode *message, const struct saml_logout_quest
 	bool needs = strcmp(question->binding, SAML_BINDING_SOAP) != 0;
 
 	if (!saml_check_version(message, "version", checks) || !saml_check_issuer(message, "issuer", &question->trust, checks) ||
-	    ((needs || destination) && !saml_check_equal(checks, "destination", destination, question->destination, "Set the single logout address at the identity provider to the expected one.")) ||
+	    ((needs || destination) && !saml_check_equal(checks, "destination", destination, question->destination, "There: set the single logout address to the expected one.")) ||
 	    !saml_check_time(message, "IssueInstant", "issue_instant", TIME_IN_PAST, true, &question->trust, checks) || !check(checks, "message_id", id, "an ID", id && *id))
 		return false;
 	json_object_set_new(answer, "id", json_string(id));
@@ -123,9 +123,10 @@ static bool read_logout(const struct saml_logout_question *question, struct chec
 	xmlNode *message = document ? message_of(document) : NULL;
 	bool known = xml_is(message, NS_PROTOCOL, "LogoutRequest") || xml_is(message, NS_PROTOCOL, "LogoutResponse");
 	/* The name is decrypted after the signature was verified, so AES-CBC would do no harm here; but no provider that we know of sends it. */
-	if (!check(checks, "xml_namespaces", known ? (const char *)message->name : "none", "samlp:LogoutRequest or samlp:LogoutResponse", known) ||
-	    !check(checks, "signing_certificate", pins ? "present" : "none", "an RSA certificate of 2048 bits or more", pins != NULL) ||
-	    !check(checks, "encryption_algorithm", facts.cbc ? "AES-CBC" : NULL, "AES-GCM", !facts.cbc))
+	if (!check_advised(checks, "xml_namespaces", known ? (const char *)message->name : "none", "samlp:LogoutRequest or samlp:LogoutResponse", known, PREFILTER_ADVICE) ||
+	    !check_advised(checks, "signing_certificate", pins ? "present" : "none", "an RSA certificate of 2048 bits or more", pins != NULL,
+	                   "Here: load the provider's metadata again: it holds no usable signing certificate.") ||
+	    !check_advised(checks, "encryption_algorithm", facts.cbc ? "AES-CBC" : NULL, "AES-GCM", !facts.cbc, "There: encrypt with AES-GCM."))
 		return false;
 	const xmlNode *believed = verify(message, question, pins, checks, &verified);
 	return believed && read_verified(believed, question, checks, answer);

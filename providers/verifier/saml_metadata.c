@@ -3,7 +3,6 @@
  * binding has been sent to browsers elsewhere. */
 #include "providers/verifier/saml_internal.h"
 
-#include "base/encoding.h"
 #include "base/text.h"
 #include "base/url.h"
 #include "crypto/certificate.h"
@@ -59,21 +58,6 @@ static json_t *endpoints_read(const xmlNode *role, const char *name)
 	return list;
 }
 
-/* Base64 as metadata writes it: with line breaks anywhere. NULL for what is none. */
-static char *certificate_text(const xmlNode *node, uint8_t *der, size_t *ret_length)
-{
-	g_autofree char *text = xml_text(node);
-	char *to = text;
-
-	if (!text)
-		return NULL;
-	for (const char *from = text; *from; from++)
-		if (!g_ascii_isspace(*from))
-			*to++ = *from;
-	*to = '\0';
-	return base64_decode(text, strlen(text), der, DER_MAX, ret_length) ? base64_encode(der, *ret_length) : NULL;
-}
-
 static json_t *certificate_json(const char *text, const uint8_t *der, size_t length)
 {
 	const char *const one[] = {text, NULL};
@@ -82,7 +66,7 @@ static json_t *certificate_json(const char *text, const uint8_t *der, size_t len
 
 	if (!certificate_read(der, length, &facts))
 		return NULL;
-	return json_pack("{s:s, s:s, s:I, s:I, s:b}", "certificate", text, "subject", facts.subject, "from_ms", (json_int_t)facts.from_ms, "to_ms", (json_int_t)facts.to_ms,
+	return json_pack("{s:s, s:s, s:s, s:I, s:I, s:b}", "certificate", text, "subject", facts.subject, "key", facts.key, "from_ms", (json_int_t)facts.from_ms, "to_ms", (json_int_t)facts.to_ms,
 	                 "fit", pin != NULL);
 }
 
@@ -111,7 +95,7 @@ static json_t *certificates_read(const xmlNode *role, const char *wanted)
 		const xmlNode *info = xml_child(key, NS_SIGNATURE, "KeyInfo");
 		for (const xmlNode *data = xml_child(info, NS_SIGNATURE, "X509Data"); data; data = xml_next(data)) {
 			size_t length = 0;
-			g_autofree char *text = certificate_text(xml_child(data, NS_SIGNATURE, "X509Certificate"), der, &length);
+			g_autofree char *text = xml_base64(xml_child(data, NS_SIGNATURE, "X509Certificate"), der, DER_MAX, &length);
 			json_t *certificate = text && json_array_size(list) < CERTIFICATES_MAX && !list_has(list, text) ? certificate_json(text, der, length) : NULL;
 			if (certificate)
 				json_array_append_new(list, certificate);
@@ -203,13 +187,15 @@ static bool entity_is_fit(const xmlNode *entity, const xmlNode *role, const json
 	const char *id = json_string_at(said, "entity_id");
 	g_autofree char *until = xml_attribute(entity, "validUntil");
 
-	return check(checks, "metadata_entity_id", id, "the provider's name", id && *id && text_is_plain(id, ENTITY_ID_MAX)) &&
-	       check(checks, "metadata_role", role ? "identity provider" : "none", "an IDPSSODescriptor for SAML 2.0", role != NULL) &&
-	       check_advised(checks, "metadata_validity", until, "in the future", valid_until(role) > now_ms, "Ask the identity provider for current metadata: this document is no longer valid.") &&
+	return check_advised(checks, "metadata_entity_id", id, "the provider's name", id && *id && text_is_plain(id, ENTITY_ID_MAX), "There: publish metadata with an entityID.") &&
+	       check_advised(checks, "metadata_role", role ? "identity provider" : "none", "an IDPSSODescriptor for SAML 2.0", role != NULL,
+	                     "Here: give the metadata of an identity provider, not of a service provider.") &&
+	       check_advised(checks, "metadata_validity", until, "in the future", valid_until(role) > now_ms,
+	                     "There: publish current metadata. Here: load it again: this document is no longer valid.") &&
 	       check_advised(checks, "metadata_signing_key", fit_count(json_object_get(said, "signing")) > 0 ? "present" : "none", "an RSA certificate of 2048 bits or more",
-	                     fit_count(json_object_get(said, "signing")) > 0, "Without a signing key in its metadata nothing that the provider says can be checked.") &&
-	       check(checks, "metadata_sso", json_array_size(json_object_get(said, "sso")) > 0 ? "present" : "none", "a SingleSignOnService by redirect or POST, https",
-	             json_array_size(json_object_get(said, "sso")) > 0);
+	                     fit_count(json_object_get(said, "signing")) > 0, "There: publish a signing certificate; without one nothing that the provider says can be checked.") &&
+	       check_advised(checks, "metadata_sso", json_array_size(json_object_get(said, "sso")) > 0 ? "present" : "none", "a SingleSignOnService by redirect or POST, https",
+	                     json_array_size(json_object_get(said, "sso")) > 0, "There: publish a SingleSignOnService by redirect or POST at an https address.");
 }
 
 static json_t *entity_json(const xmlNode *entity, const xmlNode *role)
@@ -240,7 +226,7 @@ static bool document_read(const char *bytes, size_t length, xmlDoc **ret, struct
 	if (!prefilter(PREFILTER_METADATA, bytes, length, checks, &facts))
 		return false;
 	*ret = xml_read(bytes, length);
-	return check(checks, "xml_namespaces", *ret ? "well formed" : "not well formed", "well formed", *ret != NULL);
+	return check_advised(checks, "xml_namespaces", *ret ? "well formed" : "not well formed", "well formed", *ret != NULL, "Here: give the metadata as it was published.");
 }
 
 json_t *saml_metadata_read(const char *bytes, size_t length, const char *entity_id, int64_t now_ms)
@@ -253,7 +239,7 @@ json_t *saml_metadata_read(const char *bytes, size_t length, const char *entity_
 		return saml_answer("violation", checks);
 	xmlNode *entity = entity_find(xmlDocGetRootElement(document), entity_id, &found), *role = entity ? role_of(entity) : NULL;
 	g_autofree char *count = g_strdup_printf("%zu", found);
-	if (!check_advised(checks, "metadata_entity", count, "one identity provider", found == 1, "Give the metadata of one identity provider, not of a whole federation."))
+	if (!check_advised(checks, "metadata_entity", count, "one identity provider", found == 1, "Here: give the metadata of one identity provider, not of a whole federation."))
 		return saml_answer("violation", checks);
 	g_autoptr(json_t) said = entity_json(entity, role);
 	if (!entity_is_fit(entity, role, said, now_ms, checks))

@@ -31,6 +31,7 @@ struct record *saml_response_question_write(const struct saml_response_question 
 
 	put_trust(record, &question->trust);
 	record_put_bytes(record, "bytes", question->bytes, question->length);
+	record_put_integer(record, "recorded", question->recorded);
 	record_put_text(record, "acs_url", question->acs_url);
 	record_put_text(record, "request_id", question->request_id);
 	record_put_integer(record, "authenticated_after_ms", question->authenticated_after_ms);
@@ -105,6 +106,7 @@ bool saml_response_question_read(const struct record *record, struct saml_respon
 		return false;
 	ret->bytes = bytes->value;
 	ret->length = bytes->length;
+	ret->recorded = record_integer(record, "recorded", 0) == 1;
 	ret->acs_url = record_text(record, "acs_url");
 	ret->request_id = record_text(record, "request_id");
 	ret->authenticated_after_ms = record_integer(record, "authenticated_after_ms", 0);

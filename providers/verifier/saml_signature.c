@@ -2,6 +2,7 @@
 #include "providers/verifier/saml_signature.h"
 
 #include "base/encoding.h"
+#include "crypto/digest.h"
 
 #include <string.h>
 #include <xmlsec/buffer.h>
@@ -12,6 +13,7 @@
 #include <xmlsec/xmltree.h>
 
 #define PINS_MAX 8
+#define ADVICE_REFERENCE "There: sign the whole element by its ID, enveloped, with exclusive canonicalisation. If the provider always does, somebody has altered or forged this."
 #define CERTIFICATE_MAX 16384
 #define RSA_BITS_MIN 2048
 #define RSA_BITS_MAX 8192
@@ -117,6 +119,23 @@ static void keys_drop(xmlNode *signature)
 	}
 }
 
+/* For whoever has to find out why no key fits: the certificate that the message says it was signed by, as its SHA-256. It decides nothing. */
+static char *refusal_text(const xmlNode *signature)
+{
+	const xmlNode *data = xml_child(xml_child(signature, NS_SIGNATURE, "KeyInfo"), NS_SIGNATURE, "X509Data");
+	g_autofree uint8_t *der = g_malloc(CERTIFICATE_MAX);
+	uint8_t digest[DIGEST_SIZE];
+	char hex[2 * DIGEST_SIZE + 1];
+	size_t length = 0;
+	g_autofree char *text = xml_base64(xml_child(data, NS_SIGNATURE, "X509Certificate"), der, CERTIFICATE_MAX, &length);
+
+	if (!text)
+		return g_strdup("not made by a configured key; the message does not say by which");
+	digest_sha256(der, length, digest);
+	hex_encode(digest, DIGEST_SIZE, hex);
+	return g_strconcat("not made by a configured key; the message says by that of the certificate ", hex, NULL);
+}
+
 static bool id_register(xmlNode *element, const char *id)
 {
 	xmlAttr *attribute = xmlHasProp(element, (const xmlChar *)"ID"), *known = xmlGetID(element->doc, (const xmlChar *)id);
@@ -141,18 +160,19 @@ xmlDoc *saml_signature_verify(xmlNode *element, const struct saml_pins *pins, co
 	bool refers = xml_count(element, NS_SIGNATURE, "Signature") == 1 && id && uri && strcmp(uri, expected) == 0;
 	g_autoptr(xmlDoc) read = NULL;
 
-	if (!check(checks, reference_name, uri, expected, refers))
+	if (!check_advised(checks, reference_name, uri, expected, refers, ADVICE_REFERENCE))
 		return NULL;
-	if (!check(checks, reference_name, transforms_are_fit(reference) ? "enveloped, exclusive C14N" : "other transforms", "enveloped, exclusive C14N",
-	           transforms_are_fit(reference)) ||
+	if (!check_advised(checks, reference_name, transforms_are_fit(reference) ? "enveloped, exclusive C14N" : "other transforms", "enveloped, exclusive C14N",
+	                   transforms_are_fit(reference), ADVICE_REFERENCE) ||
 	    !id_register(element, id))
 		return NULL;
+	g_autofree char *refusal = refusal_text(signature);
 	keys_drop(signature);
 	for (size_t i = 0; i < pins->count && !read; i++)
 		read = verify_with(signature, pins->keys[i]);
 	bool good = read && same_element(xmlDocGetRootElement(read), element, id);
-	if (!check_advised(checks, signature_name, good ? "made by a configured key" : "not made by a configured key", "made by a configured key", good,
-	                   "Load the identity provider's metadata again: its signing certificate may have changed. If not, the message was altered on its way."))
+	if (!check_advised(checks, signature_name, good ? "made by a configured key" : refusal, "made by a configured key", good,
+	                   "Here: load the provider's metadata again: its signing certificate may have changed. If it has not, the message was altered on its way."))
 		return NULL;
 	return g_steal_pointer(&read);
 }

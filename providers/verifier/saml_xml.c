@@ -1,6 +1,8 @@
 /* The one place where the verifier calls libxml2's parser (saml_xml.h). */
 #include "providers/verifier/saml_xml.h"
 
+#include "base/encoding.h"
+
 #include <libxml/parser.h>
 #include <string.h>
 
@@ -75,6 +77,20 @@ char *xml_text(const xmlNode *node)
 			return NULL;
 	char *text = take(xmlNodeGetContent(node));
 	return text ? g_strstrip(text) : NULL;
+}
+
+char *xml_base64(const xmlNode *node, uint8_t *bytes, size_t max, size_t *ret_length)
+{
+	g_autofree char *text = xml_text(node);
+	char *to = text;
+
+	if (!text)
+		return NULL;
+	for (const char *from = text; *from; from++)
+		if (!g_ascii_isspace(*from))
+			*to++ = *from;
+	*to = '\0';
+	return base64_decode(text, strlen(text), bytes, max, ret_length) ? base64_encode(bytes, *ret_length) : NULL;
 }
 
 char *xml_child_text(const xmlNode *parent, const char *ns, const char *name)

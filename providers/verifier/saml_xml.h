@@ -26,6 +26,8 @@ size_t xml_count(const xmlNode *parent, const char *ns, const char *name);
 char *xml_attribute(const xmlNode *node, const char *name);
 /* The text of an element that holds text only, trimmed of blanks at its ends; NULL where it holds elements or there is no node. Caller frees with g_free. */
 char *xml_text(const xmlNode *node);
+/* The bytes of an element that holds base64, broken into lines anywhere, and the same as base64 on one line. NULL for anything else, or more than `max` bytes. */
+char *xml_base64(const xmlNode *node, uint8_t *bytes, size_t max, size_t *ret_length);
 /* The text of that child; NULL when absent. */
 char *xml_child_text(const xmlNode *parent, const char *ns, const char *name);
 /* xs:dateTime with a zone (SAML core 1.3.3), in Unix milliseconds. */

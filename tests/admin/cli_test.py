@@ -142,6 +142,7 @@ MISTAKES = [
 	('    client_secret: x123456789012345678901234567890', 'tenants[gamma].clients[short].client_secret: ', 'at least 32 characters'),
 	('    grant_types: [client_credentials]', 'tenants[gamma].clients[pub].grant_types: ', 'authenticates'),
 	('    require_pkce: false', 'tenants[gamma].clients[pub].require_pkce: ', 'expected true'),
+	('    refresh_token_rotation: false', 'tenants[gamma].clients[pub].refresh_token_rotation: ', 'expected true'),
 	('    redirect_uris: ["http://foo.example/cb", "https://a.example/*", "javascript:alert(1)"]', 'tenants[gamma].clients[c].redirect_uris: http://foo', 'expected'),
 	('    redirect_uris: ["http://foo.example/cb", "https://a.example/*", "javascript:alert(1)"]', 'tenants[gamma].clients[c].redirect_uris: https://a', 'expected'),
 	('    redirect_uris: ["http://foo.example/cb", "https://a.example/*", "javascript:alert(1)"]', 'tenants[gamma].clients[c].redirect_uris: javascript', 'expected'),
@@ -191,6 +192,7 @@ BAD = '''tenants:
     token_endpoint_auth_method: none
     grant_types: [client_credentials]
     require_pkce: false
+    refresh_token_rotation: false
   - client_id: c
     redirect_uris: ["http://foo.example/cb", "https://a.example/*", "javascript:alert(1)"]
     scope: openid nope offline_access

@@ -37,9 +37,11 @@ static void getters(void **state)
 	assert_null(form_get(form, "Scope"));
 	assert_int_equal(form_count(form, "resource"), 3);
 	assert_int_equal(form_count(form, "gone"), 0);
-	assert_string_equal(form_nth(form, "resource", 1), "y");
-	assert_string_equal(form_nth(form, "resource", 2), "");
-	assert_null(form_nth(form, "resource", 3));
+	g_autofree const char **resources = form_values(form, "resource"), **gone = form_values(form, "gone");
+	assert_string_equal(resources[0], "x");
+	assert_string_equal(resources[1], "y");
+	assert_null(resources[2]);
+	assert_null(gone[0]);
 }
 
 static void finds_repeats(void **state)
@@ -62,6 +64,27 @@ static void nothing_is_an_empty_form(void **state)
 	assert_int_equal(form_size(ampersands), 0);
 	assert_null(form_repeated(none, NULL));
 	form_free(NULL);
+}
+
+/* At every place of a value, whatever is before and behind: ASCII is looked at eight bytes at a time. */
+static void a_wrong_byte_is_found_wherever_it_stands(void **state)
+{
+	(void)state;
+	static const char wrong[] = { '\0', '\xff', '\x80' };
+	char text[] = "a=0123456789abcdef012\x7f\x01";
+	size_t length = sizeof text - 1;
+	g_autoptr(form_t) good = form_parse(text, length, NULL);
+	assert_string_equal(form_get(good, "a"), text + 2);
+	for (size_t i = 2; i < length; i++)
+		for (size_t j = 0; j < sizeof wrong; j++) {
+			char kept = text[i];
+			text[i] = wrong[j];
+			assert_null(form_parse(text, length, NULL));
+			text[i] = kept;
+		}
+	memcpy(text + 9, "\xc3\xa9", 2);
+	g_autoptr(form_t) accented = form_parse(text, length, NULL);
+	assert_string_equal(form_get(accented, "a"), text + 2);
 }
 
 static void refuses_malformed_components(void **state)
@@ -143,6 +166,7 @@ const struct CMUnitTest form_tests[] = {
 	cmocka_unit_test(finds_repeats),
 	cmocka_unit_test(nothing_is_an_empty_form),
 	cmocka_unit_test(refuses_malformed_components),
+	cmocka_unit_test(a_wrong_byte_is_found_wherever_it_stands),
 	cmocka_unit_test(errors_never_show_a_value),
 	cmocka_unit_test(the_number_of_pairs_is_bounded),
 	cmocka_unit_test(decodes_in_place),

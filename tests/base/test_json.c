@@ -116,6 +116,29 @@ static void text_is_compact_and_in_order(void **state)
 	assert_null(none);
 }
 
+/* Whatever jansson would write, of every kind and every ASCII character, and longer than the room that is there at first. */
+static void text_is_what_jansson_writes(void **state)
+{
+	(void)state;
+	char ascii[128 + 1], longer[5001];
+	for (int i = 0; i < 128; i++)
+		ascii[i] = (char)i;
+	memset(longer, 'x', 5000);
+	longer[2047] = '"';
+	longer[5000] = '\0';
+	g_autoptr(json_t) value = json_pack("{s:[f,f,I,I,b,b,n,{},[]], s:s#, s:s}", "kinds", 1.0, -0.25e-9, (json_int_t)INT64_MIN, (json_int_t)INT64_MAX, 1, 0,
+		"\"a\\\n\x01", ascii, 128, "longer", longer);
+	assert_non_null(value);
+	json_object_set_new(json_array_get(json_object_get(value, "kinds"), 7), "\xc3\xa9\xf0\x9f\x8c\x89", json_string("\xe2\x80\xa8"));
+	for (int i = 0; i < 3; i++) {
+		g_autofree char *text = json_text(value);
+		char *expected = json_dumps(value, JSON_COMPACT);
+		assert_string_equal(text, expected);
+		free(expected);
+		json_array_append_new(json_object_get(value, "kinds"), json_string(longer + i));
+	}
+}
+
 static void getters_ask_for_the_type(void **state)
 {
 	(void)state;
@@ -144,6 +167,7 @@ const struct CMUnitTest json_tests[] = {
 	cmocka_unit_test(length_is_bounded_before_parsing),
 	cmocka_unit_test(errors_never_quote_the_input),
 	cmocka_unit_test(text_is_compact_and_in_order),
+	cmocka_unit_test(text_is_what_jansson_writes),
 	cmocka_unit_test(getters_ask_for_the_type),
 	TESTS_END,
 };

@@ -43,4 +43,15 @@ struct row rows[FIGURES] = {
 	[RESIDENT_BLOCKS] = { .key = "resident_after_sign_ins", .what = "  with hash blocks not yet given back", .unit = "MB" },
 	[RESIDENT_TOKEN] = { .key = "resident_per_token", .what = "  for each of 10,000 live tokens introspected",
 		.unit = "KB", .direction = AT_MOST, .target = 1 },
+	[RESIDENT_MANY] = { .key = "resident_per_token_100k", .what = "  for each of 100,000", .unit = "KB", .direction = AT_MOST, .target = 1 },
+#define CROWD .unit = "us", .bound_name = "us: in the small store", .multiple = true, .direction = AT_MOST, .target = 1.5
+	[CROWD_ADMIN] = { .key = "crowd_user_show", .what = "in a crowd of 10,000 tenants: passerelle user show", CROWD },
+	[CROWD_INTROSPECTION] = { .key = "crowd_introspection", .what = "  introspection", CROWD },
+	[CROWD_EXCHANGE] = { .key = "crowd_code_exchange", .what = "  code exchange", CROWD },
+	[CROWD_REFRESH] = { .key = "crowd_refresh", .what = "  refresh", CROWD },
+	[CROWD_FLOW] = { .key = "crowd_code_flow", .what = "  code flow", CROWD },
+	[CROWD_SIGN_IN] = { .key = "crowd_sign_in", .what = "  sign-in by password", CROWD },
+#undef CROWD
+	[CROWD_START] = { .key = "crowd_start", .what = "  start to first 200", .unit = "ms" },
+	[CROWD_RESIDENT] = { .key = "crowd_resident", .what = "  resident memory, idle", .unit = "MB" },
 };

@@ -4,6 +4,7 @@
  *   prepare ─→ starts ─→ memory ─→ rounds (HTTP, signatures, rows, tokens) ─→ sign-ins ─→ flood ─→ trickling clients ─→ table
  */
 #include "ceilings.h"
+#include "crowd.h"
 #include "directory.h"
 #include "figures.h"
 #include "scripts.h"
@@ -38,6 +39,7 @@ struct bench {
 	double hello_us, p256_us, row_us; /* of this round */
 	double hashes_per_s;
 	const char *only; /* the key of the one figure wanted beside the ceilings */
+	bool crowded;
 };
 
 /* --- one load --- */
@@ -215,18 +217,24 @@ static void round_run(struct bench *bench)
 
 /* --- sign-ins --- */
 
-static void sign_in_round(struct bench *bench)
+/* By few at a time: who waits for a hash is shed, and costs nothing. */
+static double sign_in_us(const struct bench *bench, double *ret_rate)
 {
-	const struct ceiling_time time = { .measure_ms = bench->plan.sign_in_ms };
 	struct scene scene = { .subject = &bench->gateway, .path = bench->plain_flow };
 	struct stream stream = { .script = script_sign_in, .data = &scene, .connections = 3, .addresses_apart = true };
 	const struct load load = { .port = bench->gateway.port, .server = bench->gateway.process, .warm_ms = 200, .measure_ms = bench->plan.sign_in_ms };
-	struct work work = run_apart(SERVER_CPU, ceiling_argon2, &time);
 	struct load_result result = load_run(&load, &stream, 1);
 	complain("sign-in", &stream);
+	*ret_rate = (double)stream.operations / result.seconds;
+	return (double)result.cpu_ns / 1000 / (double)MAX(stream.operations, 1);
+}
+
+static void sign_in_round(struct bench *bench)
+{
+	const struct ceiling_time time = { .measure_ms = bench->plan.sign_in_ms };
+	struct work work = run_apart(SERVER_CPU, ceiling_argon2, &time);
 	bench->hashes_per_s = 1e6 / work_cpu_us(&work);
-	rows[SIGN_IN].rate = (double)stream.operations / result.seconds;
-	row_add(&rows[SIGN_IN], (double)result.cpu_ns / 1000 / (double)MAX(stream.operations, 1), work_cpu_us(&work));
+	row_add(&rows[SIGN_IN], sign_in_us(bench, &rows[SIGN_IN].rate), work_cpu_us(&work));
 }
 
 static void add_directory(const struct bench *bench, const struct directory *directory)
@@ -400,7 +408,8 @@ static void introspect_once(const struct bench *bench, const char *token)
 static void memory(struct bench *bench)
 {
 	g_autoptr(GPtrArray) tokens = g_ptr_array_new_with_free_func(g_free);
-	for (unsigned i = 0; i < TOKENS + 100; i++)
+	unsigned many = bench->crowded ? 10 * TOKENS : TOKENS;
+	for (unsigned i = 0; i < many + 100; i++)
 		g_ptr_array_add(tokens, client_token(&bench->gateway, "service"));
 	subject_stop(&bench->gateway);
 	start_gateway(bench);
@@ -408,9 +417,63 @@ static void memory(struct bench *bench)
 	for (unsigned i = 0; i < 100; i++)
 		introspect_once(bench, tokens->pdata[i]);
 	double before = resident_mb(bench);
-	for (unsigned i = 100; i < tokens->len; i++)
+	for (unsigned i = 100; i < tokens->len; i++) {
 		introspect_once(bench, tokens->pdata[i]);
-	row_add(&rows[RESIDENT_TOKEN], (resident_mb(bench) - before) * 1024 / TOKENS, 0);
+		if (i == TOKENS + 99)
+			row_add(&rows[RESIDENT_TOKEN], (resident_mb(bench) - before) * 1024 / TOKENS, 0);
+	}
+	if (bench->crowded)
+		row_add(&rows[RESIDENT_MANY], (resident_mb(bench) - before) * 1024 / many, 0);
+}
+
+/* --- a store that is full --- */
+
+static double admin_us(const struct bench *bench)
+{
+	const char *const words[] = { "passerelle", "--config", "passerelle.yaml", "user", "show", USERNAME, "--tenant", "bench", NULL };
+	double times[9];
+	for (size_t i = 0; i < G_N_ELEMENTS(times); i++)
+		times[i] = subject_command(&bench->gateway, words);
+	return median(times, G_N_ELEMENTS(times));
+}
+
+static double crowd_us(const struct bench *bench, enum figure figure)
+{
+	const struct scene caller = { .request = bench->introspection, .expected = 200 }, browser = application(bench, "keeping", bench->plain_flow);
+	if (figure == CROWD_ADMIN)
+		return admin_us(bench);
+	if (figure == CROWD_INTROSPECTION)
+		return cost_us(bench, "introspection", &script_same, &caller, NULL);
+	if (figure == CROWD_EXCHANGE)
+		return exchange_us(bench, "keeping", bench->plain_flow, NULL);
+	if (figure == CROWD_REFRESH)
+		return cost_us(bench, "refresh", &script_refresh, &browser, NULL);
+	if (figure == CROWD_FLOW)
+		return cost_us(bench, "code flow", &script_code_flow, &browser, NULL);
+	return sign_in_us(bench, &rows[CROWD_SIGN_IN].rate);
+}
+
+static void crowd_measure(const struct bench *bench, double costs[FIGURES][ROUNDS_MAX])
+{
+	for (unsigned i = 0; i < bench->plan.rounds; i++)
+		for (enum figure figure = CROWD_ADMIN; figure <= CROWD_SIGN_IN; figure++)
+			costs[figure][i] = crowd_us(bench, figure);
+}
+
+/* The same measurements before and after the store was filled. */
+static void crowd(struct bench *bench)
+{
+	static double before[FIGURES][ROUNDS_MAX], after[FIGURES][ROUNDS_MAX];
+	crowd_measure(bench, before);
+	subject_stop(&bench->gateway);
+	fprintf(stderr, "bench: filling the store\n");
+	fprintf(stderr, "bench: filled in %.0f s\n", crowd_fill(bench->gateway.folder));
+	row_add(&rows[CROWD_START], subject_start(&bench->gateway, SERVER_CPU), 0);
+	row_add(&rows[CROWD_RESIDENT], resident_mb(bench), 0);
+	crowd_measure(bench, after);
+	for (enum figure figure = CROWD_ADMIN; figure <= CROWD_SIGN_IN; figure++)
+		for (unsigned i = 0; i < bench->plan.rounds; i++)
+			row_add(&rows[figure], after[figure][i], before[figure][i]);
 }
 
 /* --- all of it --- */
@@ -477,6 +540,8 @@ static void run_rest(struct bench *bench, const char *where)
 		verifier_round(bench);
 	if (wants(bench, "ldap_sign_in") && directory_installed())
 		ldap_sign_in(bench, where);
+	if (bench->crowded)
+		crowd(bench);
 }
 
 static bool all_good(void)
@@ -490,7 +555,7 @@ static bool all_good(void)
 /* Exit status: 0 when every target was reached, 1 when one was not, 2 for wrong usage. */
 int main(int argc, char **argv)
 {
-	gboolean is_quick = FALSE, json = FALSE;
+	gboolean is_quick = FALSE, json = FALSE, crowded = FALSE;
 	int rounds = 0, measure_ms = 0;
 	g_autofree char *program = NULL, *where = NULL, *only = NULL;
 	const GOptionEntry entries[] = {
@@ -499,6 +564,7 @@ int main(int argc, char **argv)
 		{ "only", 0, 0, G_OPTION_ARG_STRING, &only, "One figure and the ceilings (a name of --json; sign_in, ldap_sign_in, verifier, flood, trickle, memory)", "NAME" },
 		{ "rounds", 0, 0, G_OPTION_ARG_INT, &rounds, "How often everything is measured", "N" },
 		{ "measure", 0, 0, G_OPTION_ARG_INT, &measure_ms, "How long each time", "MS" },
+		{ "crowd", 0, 0, G_OPTION_ARG_NONE, &crowded, "Also in a store of 10,000 tenants and 1,000,000 accounts (2 GB of disk)", NULL },
 		{ "gateway", 0, 0, G_OPTION_ARG_FILENAME, &program, "The program under test", "FILE" },
 		{ "folder", 0, 0, G_OPTION_ARG_FILENAME, &where, "Where its data goes; the disk there is the one measured", "FOLDER" },
 		{ NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL } };
@@ -509,7 +575,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "bench: %s\n", error ? error->message : "--gateway FILE and --folder FOLDER are needed");
 		return 2;
 	}
-	struct bench bench = { .plan = is_quick ? quick : full, .only = only };
+	struct bench bench = { .plan = is_quick ? quick : full, .only = only, .crowded = crowded };
 	if (rounds > 0)
 		bench.plan.rounds = MIN((unsigned)rounds, ROUNDS_MAX);
 	if (measure_ms > 0)

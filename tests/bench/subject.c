@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -128,11 +129,48 @@ void subject_clear(struct subject *subject)
 	g_clear_pointer(&subject->folder, g_free);
 }
 
+/* The sum of a process's lines that begin with `name`, in KiB. */
+static long memory_kib(long process, const char *file, const char *name)
+{
+	g_autofree char *path = g_strdup_printf("/proc/%ld/%s", process, file), *text = NULL;
+	long sum = 0;
+	if (!g_file_get_contents(path, &text, NULL, NULL))
+		return 0;
+	for (const char *line = text; line; line = (line = strchr(line, '\n')) ? line + 1 : NULL)
+		if (g_str_has_prefix(line, name))
+			sum += strtol(strchr(line, ':') + 1, NULL, 10);
+	return sum;
+}
+
+/* Children are listed under the thread that started them. */
+static long children_kib(const struct subject *subject)
+{
+	g_autofree char *threads = g_strdup_printf("/proc/%d/task", (int)subject->process);
+	GDir *folder = g_dir_open(threads, 0, NULL);
+	const char *thread;
+	long sum = 0;
+	while (folder && (thread = g_dir_read_name(folder))) {
+		g_autofree char *path = g_build_filename(threads, thread, "children", NULL), *list = NULL;
+		char *at = g_file_get_contents(path, &list, NULL, NULL) ? list : NULL, *end;
+		for (long child; at && (child = strtol(at, &end, 10)) > 0; at = end)
+			sum += memory_kib(child, "smaps_rollup", "Private_");
+	}
+	g_clear_pointer(&folder, g_dir_close);
+	return sum;
+}
+
 long subject_resident(const struct subject *subject)
 {
-	g_autofree char *path = g_strdup_printf("/proc/%d/status", (int)subject->process), *text = NULL;
-	const char *line = g_file_get_contents(path, &text, NULL, NULL) ? strstr(text, "VmRSS:") : NULL;
-	return line ? strtol(line + 6, NULL, 10) : 0;
+	return memory_kib(subject->process, "status", "VmRSS") + children_kib(subject);
+}
+
+double subject_command(const struct subject *subject, const char *const *words)
+{
+	struct rusage used;
+	int status;
+	if (wait4(spawn(subject, -1, words), &status, 0, &used) < 0 || status)
+		g_error("%s %s failed: see %s/output", words[1], words[2], subject->folder);
+	return 1e6 * (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) + (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec);
 }
 
 /* --- requests --- */

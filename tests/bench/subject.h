@@ -24,8 +24,11 @@ double subject_start(struct subject *subject, int cpu);
 void subject_stop(struct subject *subject);
 /* Removes the folder. */
 void subject_clear(struct subject *subject);
-/* Resident memory in KiB. */
+/* Resident memory in KiB: its own, and what its children (the verifier's) have beside what they share with it. */
 long subject_resident(const struct subject *subject);
+
+/* Processor time of one of the program's commands, in microseconds; `words` end with NULL. */
+double subject_command(const struct subject *subject, const char *const *words);
 
 /* Requests, written behind what `out` holds. `client` NULL sends no Authorization. */
 void put_get(GString *out, const struct subject *subject, const char *path, const char *cookie);

@@ -184,6 +184,36 @@ static void old_pepper_is_replaced(void **state)
 	remove(folder);
 }
 
+/* A reload: the next hash costs what is asked for now, in a block that fits; what was stored verifies, and is replaced. */
+static void the_cost_may_change_while_hashes_are_made(void **state)
+{
+	const struct bench *bench = *state;
+	const struct password_cost dear = { .memory_kib = 19456, .iterations = 2, .parallelism = 1 };
+	GError *error = NULL;
+	g_autofree char *old = hash(bench->hasher, bench->right);
+	assert_false(password_hasher_adjust(bench->hasher, (struct password_cost){ 1 << 30, 1, 1 }, &error));
+	assert_fails_with(error, ERROR_MALFORMED);
+	assert_int_equal(verify(bench->hasher, old, bench->right, NULL), PASSWORD_MATCH);
+	assert_true(password_hasher_adjust(bench->hasher, dear, &error));
+	assert_int_equal(verify(bench->hasher, old, bench->right, NULL), PASSWORD_MATCH_REHASH);
+	g_autofree char *fresh = hash(bench->hasher, bench->right);
+	assert_true(g_str_has_prefix(fresh, "$argon2id$v=19$m=19456,t=2,p=1,"));
+	assert_int_equal(verify(bench->hasher, fresh, bench->right, NULL), PASSWORD_MATCH);
+	assert_int_equal(verify(bench->hasher, fresh, bench->wrong, NULL), PASSWORD_MISMATCH);
+}
+
+/* The file is exchanged under a running hasher: what it cannot know any more is unusable, not a crash. */
+static void a_pepper_that_is_given_up_is_unusable(void **state)
+{
+	const struct bench *bench = *state;
+	g_autofree char *old = hash(bench->hasher, bench->right);
+	root_keys_replace(bench->keys, root_keys_of("k2", 9));
+	assert_int_equal(verify(bench->hasher, old, bench->right, NULL), PASSWORD_UNUSABLE);
+	g_autofree char *fresh = hash(bench->hasher, bench->right);
+	assert_non_null(strstr(fresh, ",keyid=k2$"));
+	assert_int_equal(verify(bench->hasher, fresh, bench->right, NULL), PASSWORD_MATCH);
+}
+
 static void plain_argon2id_is_replaced(void **state)
 {
 	const struct bench *bench = *state;
@@ -353,6 +383,8 @@ static const struct CMUnitTest tests[] = {
 	with_bench(pepper_is_needed),
 	with_bench(old_cost_is_replaced),
 	with_bench(old_pepper_is_replaced),
+	with_bench(the_cost_may_change_while_hashes_are_made),
+	with_bench(a_pepper_that_is_given_up_is_unusable),
 	with_bench(plain_argon2id_is_replaced),
 	with_bench(unusable_rows_cost_a_decoy),
 	with_bench(every_outcome_costs_one_hash),

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <glib/gstdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -237,6 +238,131 @@ static void purposes_and_fingerprints_differ(void **state)
 	root_keys_free(NULL);
 }
 
+static char *rotate(const struct place *place)
+{
+	GError *error = NULL;
+	char *id = NULL;
+	if (!root_keys_rotate(place->path, &id, &error))
+		fail_msg("%s", error->message);
+	return id;
+}
+
+static void a_rotation_adds_a_line_before_all_others(void **state)
+{
+	const struct place *place = *state;
+	struct stat status;
+	g_autofree char *content = NULL;
+	content_write(place->path, "k1 " KEY_A "\n", strlen("k1 " KEY_A "\n"), 0600);
+	g_autofree char *id = rotate(place), *newer = rotate(place);
+	struct root_keys *keys = root_keys_read(place->path, NULL);
+	assert_non_null(keys);
+	assert_string_equal(root_keys_id(keys, 0), newer);
+	assert_string_equal(root_keys_id(keys, 1), id);
+	assert_string_equal(root_keys_id(keys, 2), "k1");
+	assert_null(root_keys_id(keys, 3));
+	root_keys_free(keys);
+	assert_int_equal(stat(place->path, &status), 0);
+	assert_int_equal(status.st_mode & 07777, 0600);
+	assert_int_equal(entries_in(place->folder), 1);
+	assert_true(g_file_get_contents(place->path, &content, NULL, NULL));
+	assert_true(g_str_has_suffix(content, "\nk1 " KEY_A "\n"));
+}
+
+/* What is broken stays to be looked at, and who changes the file just now is not overtaken. */
+static void a_rotation_of_a_broken_or_busy_file_changes_nothing(void **state)
+{
+	const struct place *place = *state;
+	GError *error = NULL;
+	char *id = NULL;
+	g_autofree char *content = NULL;
+	assert_false(root_keys_rotate(place->path, &id, &error));
+	assert_fails_with(error, ERROR_NOT_FOUND);
+	content_write(place->path, "k1 nonsense\n", 12, 0600);
+	assert_false(root_keys_rotate(place->path, &id, &error));
+	assert_fails_with(error, ERROR_MALFORMED);
+	content_write(place->path, "k1 " KEY_A, strlen("k1 " KEY_A), 0600);
+	int fd = open(place->path, O_RDONLY);
+	assert_int_equal(flock(fd, LOCK_EX), 0);
+	assert_false(root_keys_rotate(place->path, &id, &error));
+	assert_fails_with(error, ERROR_CONFLICT);
+	close(fd);
+	assert_null(id);
+	assert_int_equal(entries_in(place->folder), 1);
+	assert_true(g_file_get_contents(place->path, &content, NULL, NULL));
+	assert_string_equal(content, "k1 " KEY_A);
+}
+
+/* A running server meets a value under a line that was added after it read the file. */
+static void an_unknown_id_has_the_file_read_again(void **state)
+{
+	const struct place *place = *state;
+	uint8_t derived[DERIVED_KEY_SIZE];
+	content_write(place->path, "k1 " KEY_A "\n", strlen("k1 " KEY_A "\n"), 0600);
+	struct root_keys *keys = root_keys_read(place->path, NULL);
+	assert_non_null(keys);
+	const char *first = root_keys_current(keys);
+	g_autofree char *id = rotate(place);
+	assert_string_equal(root_keys_current(keys), "k1"); /* nobody asked for it yet */
+	assert_true(root_keys_derive(keys, id, "seal", derived));
+	assert_string_equal(root_keys_current(keys), id);
+	assert_string_equal(first, "k1"); /* what was borrowed is good still */
+	assert_false(root_keys_derive(keys, "k9", "seal", derived));
+	/* What lacks a key that we have, or has another under its id, is another file. */
+	content_write(place->path, "k9 " KEY_B "\n", strlen("k9 " KEY_B "\n"), 0600);
+	assert_false(root_keys_derive(keys, "k9", "seal", derived));
+	content_write(place->path, "k9 " KEY_B "\nk1 " KEY_B "\n", strlen("k9 " KEY_B "\nk1 " KEY_B "\n"), 0600);
+	assert_false(root_keys_derive(keys, "k9", "seal", derived));
+	assert_true(root_keys_derive(keys, "k1", "seal", derived));
+	root_keys_free(keys);
+}
+
+/* Only replacing gives a key up. */
+static void another_file_takes_the_place_of_one(void **state)
+{
+	(void)state;
+	struct root_keys *keys = root_keys_of("k1", 1);
+	uint8_t derived[DERIVED_KEY_SIZE];
+	const char *id = root_keys_current(keys);
+	root_keys_replace(keys, root_keys_of("k2", 2));
+	assert_string_equal(root_keys_current(keys), "k2");
+	assert_string_equal(id, "k1");
+	assert_false(root_keys_derive(keys, "k1", "seal", derived));
+	root_keys_replace(keys, root_keys_of("k2", 2));
+	assert_string_equal(root_keys_current(keys), "k2");
+	root_keys_free(keys);
+}
+
+static struct digest_parts *parts_of(const char *text)
+{
+	struct digest_parts *parts = digest_parts_new("test");
+	digest_parts_add_text(parts, text);
+	return parts;
+}
+
+/* What a browser was given before a rotation holds as long as the key is there. */
+static void a_mac_outlives_a_rotation(void **state)
+{
+	const struct place *place = *state;
+	uint8_t before[DIGEST_SIZE], after[DIGEST_SIZE];
+	struct root_keys *only = root_keys_of("k2", 7);
+	content_write(place->path, "k1 " KEY_A "\n", strlen("k1 " KEY_A "\n"), 0600);
+	struct root_keys *keys = root_keys_read(place->path, NULL);
+	root_keys_mac(keys, "form", parts_of("x"), before);
+	g_autofree char *id = rotate(place);
+	root_keys_replace(keys, root_keys_read(place->path, NULL));
+	root_keys_mac(keys, "form", parts_of("x"), after);
+	assert_memory_not_equal(before, after, sizeof before);
+	assert_true(root_keys_mac_holds(keys, "form", parts_of("x"), before, sizeof before));
+	assert_true(root_keys_mac_holds(keys, "form", parts_of("x"), after, ROOT_KEYS_MAC_MIN));
+	assert_false(root_keys_mac_holds(keys, "form", parts_of("y"), after, sizeof after));
+	assert_false(root_keys_mac_holds(keys, "device", parts_of("x"), after, sizeof after));
+	assert_false(root_keys_mac_holds(only, "form", parts_of("x"), after, sizeof after));
+	assert_false(root_keys_mac_holds(keys, "form", parts_of("x"), after, 0));
+	assert_false(root_keys_mac_holds(keys, "form", parts_of("x"), after, ROOT_KEYS_MAC_MIN - 1));
+	root_keys_free(only);
+	root_keys_free(keys);
+}
+
 #define in_place(test) cmocka_unit_test_setup_teardown(test, place_make, place_remove)
 static const struct CMUnitTest tests[] = {
 	in_place(created_file_is_private_and_read_back),
@@ -249,5 +375,10 @@ static const struct CMUnitTest tests[] = {
 	in_place(too_large_a_file_is_refused),
 	in_place(newest_key_is_the_first_and_old_ones_stay),
 	cmocka_unit_test(purposes_and_fingerprints_differ),
+	in_place(a_rotation_adds_a_line_before_all_others),
+	in_place(a_rotation_of_a_broken_or_busy_file_changes_nothing),
+	in_place(an_unknown_id_has_the_file_read_again),
+	cmocka_unit_test(another_file_takes_the_place_of_one),
+	in_place(a_mac_outlives_a_rotation),
 };
 TEST_GROUP(root_keys_group, tests);

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { Gateway } from './lib/gateway.mjs'
-import { Application, claimsOf } from './lib/application.mjs'
+import { Application, claimsOf, random } from './lib/application.mjs'
 import { Browser } from './lib/browser.mjs'
 import { ask } from './lib/raw.mjs'
 import { API, CLIENTS, OTHER_API, PASSWORDS, REDIRECT, declare, secretOf, tenant } from './lib/scene.mjs'
@@ -75,7 +75,7 @@ describe('1 parameters stand once', () => {
 })
 
 test('a parameter without a value is as if it were not there (RFC 6749 section 3.1)', async () => {
-	const page = await (await signedIn()).request(web.begin({ prompt: '', max_age: '', state: '', nonce: '', id_token_hint: '', request: '', response_mode: '' }).url)
+	const page = await (await signedIn()).request(web.begin({ prompt: '', max_age: '', state: '', nonce: '', id_token_hint: '', request: '', response_mode: '', resource: '' }).url)
 	assert.deepEqual(Object.keys(page.answer), ['code', 'iss'])
 })
 
@@ -185,7 +185,7 @@ describe('8 scope', () => {
 })
 
 describe('9 resources', () => {
-	for (const resource of ['https://nowhere.example', OTHER_API, `${API}/`, '', [API, OTHER_API]])
+	for (const resource of ['https://nowhere.example', OTHER_API, `${API}/`, [API, OTHER_API]])
 		test(JSON.stringify(resource), () => assertSentBack(web.begin({ resource }), 'invalid_target'))
 })
 
@@ -216,6 +216,8 @@ describe('10 prompt', () => {
 		const request = web.begin({ prompt: 'login' })
 		const first = await browser.open(request.url), reloaded = await browser.open(first.url)
 		assert.ok('password' in reloaded.form.fields)
+		assert.match(reloaded.text, /role="alert"[^>]*><p><strong>Please sign in again/, 'and says why, to somebody who is signed in')
+		assert.doesNotMatch((await new Browser().open(web.begin({ prompt: 'login' }).url)).text, /sign in again/)
 		assert.ok((await browser.signIn(reloaded, 'alice', PASSWORDS.alice)).answer.code)
 	})
 	test('consent asks, even of a first-party client', async () => {
@@ -289,6 +291,37 @@ describe('POST (Core section 3.1.2.1)', () => {
 		assert.equal(page.status, 303)
 		assert.match(page.location.href, new RegExp(`^${web.issuer}/`))
 		assert.ok((await browser.open(page.location)).answer.code)
+	})
+	/** A POST from another site carries no cookie of ours, as SameSite=Lax has it. */
+	const postedElsewhere = async (browser, form) => {
+		const { cookies } = browser
+		browser.cookies = new Map()
+		const page = await browser.request(`${web.issuer}/authorize`, { form, headers: { Origin: 'https://app.acme.example' } })
+		assert.equal(browser.cookies.size, 0, 'and gets none')
+		browser.cookies = cookies
+		return page
+	}
+	test('from another site, it leaves the other tabs their sign-ins, and keeps the session', async () => {
+		const browser = new Browser(), first = await browser.open(web.begin().url), before = [...browser.cookies]
+		const page = await postedElsewhere(browser, web.begin().form)
+		assert.equal(page.location.pathname, '/t/acme/authorize')
+		const second = await browser.open(page.location)
+		assert.ok(second.form, second.text)
+		assert.deepEqual([...browser.cookies].filter(([name]) => name.includes('_f_')), before.filter(([name]) => name.includes('_f_')))
+		assert.ok((await browser.signIn(first, 'alice', PASSWORDS.alice)).answer?.code, 'the first tab goes on')
+		const third = await postedElsewhere(browser, web.begin().form)
+		assert.ok((await browser.open(third.location)).answer?.code, 'and who is signed in is not asked')
+	})
+	test('what it stored is the first browser\'s that comes, who may come again; for others it is foreign', async () => {
+		const page = await postedElsewhere(new Browser(), web.begin().form), own = new Browser(), other = new Browser()
+		assert.ok((await own.open(page.location)).form)
+		assert.ok((await own.open(page.location)).form)
+		const foreign = await other.open(page.location)
+		assert.equal(foreign.status, 403)
+		assert.equal(other.cookies.size, 0)
+		const unknown = await other.open(`${web.issuer}/authorize?flow=${random()}`)
+		assert.equal(unknown.status, 400)
+		assert.equal((await other.open(`${web.issuer}/login${page.location.search}`)).status, 403)
 	})
 	test('has its checks too', async () => {
 		const page = await new Browser().request(`${web.issuer}/authorize`, { form: web.begin({ redirect_uri: 'https://evil.example/' }).form })

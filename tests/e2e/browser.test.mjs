@@ -151,14 +151,27 @@ describe('signing in', { skip }, () => {
 		assert.ok((await cameBack(page)).code, 'still signed in')
 	}))
 
-	test('an application that posts its request (Core section 3.1.2.1), from another site, keeps the session', () => visit(async (page) => {
-		await signIn(page)
-		await cameBack(page)
-		const request = web.begin()
+	/** The application's own page, on another site, whose form posts the request. */
+	const postFromElsewhere = async (page, request) => {
 		const inputs = [...request.form].map(([name, value]) => `<input type="hidden" name="${name}" value="${value}">`).join('')
 		await page.route(`${callback.origin}/start`, (route) => route.fulfill({ contentType: 'text/html', body: `<form method="post" action="${web.issuer}/authorize">${inputs}<button>Go</button></form>` }))
 		await page.goto(`${callback.origin}/start`)
 		await page.click('button')
+	}
+
+	test('an application that posts its request leaves the sign-in of another tab alone', () => visit(async (page) => {
+		const other = await page.context().newPage()
+		await postFromElsewhere(other, web.begin())
+		await other.waitForSelector('[name=password]')
+		await signIn(page)
+		assert.ok((await cameBack(page)).code)
+	}))
+
+	test('an application that posts its request (Core section 3.1.2.1), from another site, keeps the session', () => visit(async (page) => {
+		await signIn(page)
+		await cameBack(page)
+		const request = web.begin()
+		await postFromElsewhere(page, request)
 		await page.waitForURL(`${callback.origin}/cb?**`)
 		const answer = Object.fromEntries(new URL(page.url()).searchParams)
 		assert.ok(answer.code)

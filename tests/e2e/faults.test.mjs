@@ -135,6 +135,8 @@ describe('while it runs', () => {
 		assert.equal(answer.status, 503, answer.text)
 		assert.equal(answer.json.error, 'temporarily_unavailable')
 		assert.match(answer.headers.get('retry-after'), /^\d+$/)
+		const kept = await web.revoke(tokens.access_token)
+		assert.deepEqual([kept.status, kept.headers.has('retry-after')], [503, true], 'what is not revoked is not said to be (RFC 7009 section 2.2.1)')
 		assert.equal(await web.isActive(tokens.access_token), true)
 		assert.equal((await fetch(`${web.issuer}/jwks`)).status, 200)
 		holder.stdin.end('ROLLBACK;\n')

@@ -4,30 +4,41 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { SignJWT, exportJWK, generateKeyPair, importJWK } from 'jose'
 import * as oidc from 'openid-client'
-import { Gateway, until } from './lib/gateway.mjs'
+import { Gateway, freePort, until } from './lib/gateway.mjs'
 import { Application, assertRefused, basic, claimsOf, post, random } from './lib/application.mjs'
 import { Browser } from './lib/browser.mjs'
+import { Published } from './lib/published.mjs'
 import { API, CLIENTS, PASSWORDS, REDIRECT, declare, secretOf, tenant } from './lib/scene.mjs'
 
 const ALGORITHMS = ['ES256', 'RS256', 'PS256', 'Ed25519', 'EdDSA']
 const TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
 const METHOD = { token_endpoint_auth_method: 'private_key_jwt' }
 
-let gateway, issuer, foreign, clients, keys
+let gateway, issuer, foreign, clients, keys, published
 before(async () => {
+	published = await Published.start()
 	keys = Object.fromEntries(await Promise.all(ALGORITHMS.map(async (alg) => [alg, await generateKeyPair(alg, { extractable: true })])))
 	keys.spare = await generateKeyPair('ES256', { extractable: true })
 	const jwk = async (alg, more) => ({ ...await exportJWK(keys[alg].publicKey), ...more })
 	const declared = (client_id, ...jwks) => ({ ...CLIENTS.web, client_secret: undefined, client_id, ...METHOD, grant_types: ['authorization_code', 'refresh_token', 'client_credentials'], jwks: { keys: jwks } })
 	clients = Object.fromEntries(await Promise.all(ALGORITHMS.map(async (alg) => [alg, declared(`signs-${alg}`, await jwk(alg, { kid: 'k1', alg, use: 'sig' }))])))
 	clients.two = declared('signs-two', await jwk('ES256', { kid: 'old' }), await jwk('spare', { kid: 'new' }))
+	for (const name of ['there', 'wordless', 'broken', 'slow', 'late']) {
+		clients[name] = { ...declared(`signs-${name}`), jwks: undefined, jwks_uri: published.url(name) }
+		published.keys(name, await jwk('ES256', { kid: 'k1' }))
+	}
+	clients.inside = { ...clients.there, client_id: 'signs-inside', jwks_uri: `https://127.0.0.2:${published.port}/there` }
+	clients.nobody = { ...clients.there, client_id: 'signs-nobody', jwks_uri: `https://127.0.0.1:${await freePort()}/jwks` }
 	clients.bare = declared('signs-bare', await jwk('RS256'))
 	const acme = tenant('acme', { clients: [...Object.values(clients), 'web', 'machine', 'api', 'spa'] })
 	acme.resources[0].introspection_clients = ['signs-ES256']
-	gateway = await Gateway.start({ declaration: declare(acme, tenant('other', { clients: [clients.ES256, 'api'] })) })
+	gateway = await Gateway.start({ declaration: declare(acme, tenant('other', { clients: [clients.ES256, 'api'] })), config: { outbound: { ca_file: published.authority } } })
 	issuer = gateway.issuer('acme'), foreign = gateway.issuer('other')
 })
-after(() => gateway?.stop())
+after(async () => {
+	await gateway?.stop()
+	await published?.stop()
+})
 
 const now = () => Math.floor(gateway.now / 1000)
 const claims = (client_id, more = {}) => {
@@ -81,6 +92,91 @@ describe('is taken', () => {
 		const again = await oidc.refreshTokenGrant(config, tokens.refresh_token)
 		assert.equal((await oidc.tokenIntrospection(config, again.access_token)).active, true)
 		await oidc.tokenRevocation(config, again.refresh_token)
+	})
+})
+
+/** The check of that name which failed, as `log show` has it. */
+async function failedCheck(answer, name) {
+	const shown = await gateway.explain('acme', answer.json.error_ref)
+	const record = shown[0] ?? shown
+	return { reason: record.reason, result: record.result, check: JSON.stringify(record.detail ?? record.checks ?? record).match(new RegExp(`{[^{}]*"${name}"[^{}]*}`))?.[0] }
+}
+
+describe('keys at jwks_uri', () => {
+	const by = (name, options, more) => sign(claims(`signs-${name}`), options).then((assertion) => call(assertion, more))
+
+	test('are fetched once, and serve every endpoint', async () => {
+		const token = (await by('there')).json.access_token
+		assert.ok(token)
+		assert.equal((await call(await sign(claims('signs-there')), { token }, '/introspect')).status, 200)
+		assert.equal((await call(await sign(claims('signs-there')), { token }, '/revoke')).status, 200)
+		for (let i = 0; i < 5; i++) assert.equal((await by('there')).status, 200)
+		assert.equal(published.asked('there'), 1)
+	})
+	test('of many who ask at once, one fetches', async () => {
+		const answers = await Promise.all(Array.from({ length: 6 }, () => by('late')))
+		assert.deepEqual(answers.map((one) => one.status), Array(6).fill(200))
+		assert.equal(published.asked('late'), 1)
+	})
+	test('a new key is found by its kid, and what nobody has costs the server one question a minute', async () => {
+		const before = published.asked('there')
+		published.keys('there', { ...await exportJWK(keys.spare.publicKey), kid: 'k2' })
+		assert.equal((await by('there', { key: 'spare', header: { kid: 'k2' } })).status, 200)
+		assertRefused(await by('there'), 401, 'invalid_client') // the old key went with the old document
+		for (let i = 0; i < 10; i++) assertRefused(await by('there', { header: { kid: random() } }), 401, 'invalid_client')
+		assert.equal(published.asked('there'), before + 1)
+		assertRefused(await by('there', { header: { kid: 'k2' } }), 401, 'invalid_client') // that kid, another key
+	})
+	test('good ones outlive an error, garbage, an empty set, private keys, a redirect and a document without end', async () => {
+		assert.equal((await by('wordless')).status, 200)
+		const garbage = [['status 500', (name) => published.says(name, 500, 'oh')], ['JSON', (name) => published.says(name, 200, 'keys')], ['no JWK', (name) => published.says(name, 200, '{"keys":[]}')],
+			['private', async (name) => published.keys(name, { ...await exportJWK(keys.spare.privateKey), kid: 'k2' })],
+			['status 302', (name) => published.says(name, 302, '', { Location: published.url('there') })], ['', (name) => published.says(name, 200, JSON.stringify({ keys: [], x: 'x'.repeat(70000) }))]]
+		for (const [i, [says, answer]] of garbage.entries()) {
+			const client = { ...clients.wordless, client_id: `signs-garbage-${i}`, jwks_uri: published.url(`garbage-${i}`) }
+			published.keys(`garbage-${i}`, { ...await exportJWK(keys.ES256.publicKey), kid: 'k1' })
+			await gateway.apply(declare({ ...tenant('acme', { clients: [client] }), resources: [], users: [] }))
+			assert.equal((await by(`garbage-${i}`)).status, 200)
+			await answer(`garbage-${i}`)
+			const refused = await by(`garbage-${i}`, { key: 'spare', header: { kid: 'k2' } })
+			assertRefused(refused, 401, 'invalid_client')
+			const { reason, check } = await failedCheck(refused, 'jwks_uri')
+			assert.equal(reason, 'client_assertion_wrong')
+			assert.ok(check.includes(says), check)
+			assert.equal((await by(`garbage-${i}`)).status, 200)
+			assert.equal(published.asked(`garbage-${i}`), 2)
+		}
+	})
+	test('that cannot be fetched are our trouble, not the client\'s: 503, and the log says what happened', async () => {
+		published.says('broken', 500, 'oh')
+		for (const [name, says] of [['broken', /status 500, expected 200/], ['nobody', /refused|connect/i], ['inside', /certificate|name/i]]) {
+			const answer = await by(name)
+			assertRefused(answer, 503, 'temporarily_unavailable')
+			assert.equal(answer.headers.get('retry-after'), '1')
+			const { reason, result, check } = await failedCheck(answer, 'jwks_uri')
+			assert.equal(reason, 'client_keys_unavailable')
+			assert.equal(result, 'error')
+			assert.match(check, says)
+		}
+	})
+	test('a server that never answers holds a bounded number of workers, and nothing else waits for it', async () => {
+		const held = []
+		published.answers('slow', (response) => held.push(response))
+		const begun = Date.now()
+		const stuck = Array.from({ length: 24 }, () => by('slow'))
+		await until('the server to be asked', () => held.length > 0)
+		for (let i = 0; i < 10; i++) {
+			const at = Date.now()
+			assert.equal((await by('there', { key: 'spare', header: { kid: 'k2' } })).status, 200)
+			assert.equal((await post(`${issuer}/token`, { grant_type: 'client_credentials' }, basic('machine', secretOf('machine')))).status, 200)
+			assert.ok(Date.now() - at < 1500)
+		}
+		const answers = await Promise.all(stuck)
+		assert.ok(Date.now() - begun < 12000)
+		for (const answer of answers) assertRefused(answer, 503, 'temporarily_unavailable')
+		const seen = await Promise.all(answers.map((answer) => failedCheck(answer, 'jwks_uri').catch(() => null)))
+		assert.ok(seen.some((one) => one?.check?.includes('too many wait')), JSON.stringify(seen))
+		assert.equal(held.length, 1)
 	})
 })
 
@@ -191,7 +287,9 @@ describe('declared', () => {
 	test('without keys, with private ones, with a secret beside, or at an address: refused, and said why', async () => {
 		const private_ = await exportJWK(keys.ES256.privateKey)
 		for (const [client, says] of [[{ jwks: undefined }, /jwks: absent/], [{ jwks: { keys: [private_] } }, /public keys/], [{ jwks: { keys: [] } }, /public keys/], [{ jwks: 'x' }, /public keys/],
-			[{ client_secret: secretOf('x') }, /client_secret: given/], [{ jwks_uri: 'https://x.example/jwks' }, /not built/], [{ token_endpoint_auth_method: 'none', grant_types: ['authorization_code'], scope: 'openid' }, /jwks: given/]]) {
+			[{ client_secret: secretOf('x') }, /client_secret: given/], [{ jwks_uri: 'https://x.example/jwks' }, /jwks_uri: given beside jwks/],
+			[{ jwks: undefined, jwks_uri: 'http://x.example/jwks' }, /jwks_uri: .*https URL/], [{ jwks: undefined, jwks_uri: 'https://u:p@x.example/jwks' }, /jwks_uri: .*https URL/],
+			[{ jwks: undefined, jwks_uri: 'https://x.example/jwks', token_endpoint_auth_method: 'client_secret_basic' }, /jwks_uri: given/], [{ token_endpoint_auth_method: 'none', grant_types: ['authorization_code'], scope: 'openid' }, /jwks: given/]]) {
 			const done = await apply(client)
 			assert.equal(done.status, 1, done.out)
 			assert.match(done.err, says)

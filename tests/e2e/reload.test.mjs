@@ -4,10 +4,12 @@ import assert from 'node:assert/strict'
 import { Agent, request } from 'node:http'
 import { readdirSync, writeFileSync } from 'node:fs'
 import { after, before, test } from 'node:test'
-import { Gateway, until } from './lib/gateway.mjs'
-import { Application, basic } from './lib/application.mjs'
+import { SignJWT, exportJWK, generateKeyPair } from 'jose'
+import { Gateway, freePort, until } from './lib/gateway.mjs'
+import { Application, basic, post, random } from './lib/application.mjs'
+import { Published } from './lib/published.mjs'
 import { ask, talk } from './lib/raw.mjs'
-import { CLIENTS, declare, tenant } from './lib/scene.mjs'
+import { CLIENTS, PASSWORDS, declare, tenant } from './lib/scene.mjs'
 
 const RELOADS = 500
 let gateway, machine
@@ -60,10 +62,10 @@ test('a wrong file keeps everything, and says where it is wrong', async () => {
 
 test('what the server was built with is kept, by name', async () => {
 	const { port } = gateway
-	const said = await reload({ listen: '127.0.0.1:1', base_url: 'http://127.0.0.1:9', store: 'sqlite:elsewhere.db', secret_key_file: 'other.key', workers: { threads: 3 },
+	const said = await reload({ listen: '127.0.0.1:1', base_url: 'http://127.0.0.1:9', store: 'sqlite:elsewhere.db', workers: { threads: 3 },
 		limits: { header: '64KiB', connections: 5000 } })
 	assert.equal(said.level, 'warning')
-	assert.equal(said.kept_until_restart, 'listen, base_url, store, secret_key_file, limits.connections, limits.header, workers')
+	assert.equal(said.kept_until_restart, 'listen, base_url, store, limits.connections, limits.header, workers')
 	assert.equal((await fetch(`http://127.0.0.1:${port}/readyz`)).status, 200)
 	assert.equal((await reload({})).kept_until_restart, undefined)
 })
@@ -77,6 +79,62 @@ test('bounds are the new ones for who comes next; who is connected stays', async
 	assert.equal(await talk(gateway.port, `GET /healthz HTTP/1.1\r\nHost: ${gateway.host}\r\n\r\n`).catch(() => ''), '', 'a second one is turned away')
 	agent.destroy()
 	await until('the place to be free', async () => (await reload({})).result === 'read' && (await fetch(`${gateway.base}/healthz`)).status === 200)
+})
+
+test('metrics move to another address, away, and back; one that is taken keeps them where they are', async () => {
+	const [first, other] = [await freePort(), await freePort()]
+	const stand = async (port) => (await fetch(`http://127.0.0.1:${port}/metrics`).catch(() => ({}))).status
+	await reload({ metrics_listen: `127.0.0.1:${first}` })
+	assert.deepEqual([await stand(first), await stand(other)], [200, undefined])
+	await reload({ metrics_listen: `127.0.0.1:${other}` })
+	assert.deepEqual([await stand(first), await stand(other)], [undefined, 200])
+	const said = await reload({ metrics_listen: `127.0.0.1:${gateway.port}`, trusted_proxies: ['127.0.0.1/32'] })
+	assert.equal(said.level, 'error')
+	assert.match(said.error, /^metrics_listen: /)
+	assert.equal(await stand(other), 200)
+	assert.equal(await addressSeen('203.0.113.12'), '127.0.0.1', 'nothing of a refused file holds')
+	await reload({})
+	assert.deepEqual([await stand(first), await stand(other)], [undefined, undefined])
+})
+
+test('a hash costs what the new file says from the next password on, and old ones turn at the next sign-in', async () => {
+	const web = new Application(gateway, 'acme', CLIENTS.web)
+	const stored = () => gateway.cli('export', '--tenant', 'acme', '--with-secrets').then((text) => text.match(/\$argon2id\$v=19\$m=(\d+),t=(\d+)/g))
+	const cost = (m, t) => `$argon2id$v=19$m=${m},t=${t}`
+	await web.tokens('alice', PASSWORDS.alice)
+	assert.ok((await stored()).every((one) => one === cost(64, 1)))
+	await reload({ password_hash: { memory_kib: 128, iterations: 2 } })
+	await web.tokens('alice', PASSWORDS.alice)
+	assert.equal((await stored()).filter((one) => one === cost(128, 2)).length, 1)
+	await web.tokens('alice', PASSWORDS.alice)
+	const said = await reload({ password_hash: { memory_kib: 1024, iterations: 17 } })
+	assert.equal(said.level, 'error')
+	assert.match(said.error, /password_hash/)
+	await reload({})
+	await web.tokens('alice', PASSWORDS.alice)
+	assert.ok((await stored()).every((one) => one === cost(64, 1)))
+})
+
+test('what may be reached is the new list, and a CA file that is gone changes nothing', async () => {
+	const published = await Published.start()
+	const { publicKey, privateKey } = await generateKeyPair('ES256')
+	published.keys('jwks', { ...await exportJWK(publicKey), kid: 'k1' })
+	published.keys('again', { ...await exportJWK(publicKey), kid: 'k1' })
+	const clients = Object.fromEntries(['jwks', 'again'].map((name) => [name, { ...CLIENTS.machine, client_id: name, client_secret: undefined, token_endpoint_auth_method: 'private_key_jwt', jwks_uri: published.url(name) }]))
+	await gateway.apply(declare({ ...tenant('acme', { clients: Object.values(clients), users: [] }) }))
+	const ask_ = async (id) => post(`${machine.issuer}/token`, { grant_type: 'client_credentials', client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+		client_assertion: await new SignJWT({}).setProtectedHeader({ alg: 'ES256', kid: 'k1' }).setIssuer(id).setSubject(id).setAudience(machine.issuer).setJti(random()).setIssuedAt().setExpirationTime('1m').sign(privateKey) })
+	try {
+		assert.equal((await ask_('jwks')).status, 503, 'its certificate is nobody\'s that is known')
+		const said = await reload({ outbound: { ca_file: '/nowhere.pem' } })
+		assert.equal(said.level, 'error')
+		assert.match(said.error, /outbound.*nowhere/)
+		assert.equal((await reload({ outbound: { ca_file: published.authority } })).level, 'info')
+		assert.equal((await ask_('again')).status, 200)
+	} finally {
+		await published.stop()
+		await reload({})
+	}
 })
 
 test('the process log follows', async () => {

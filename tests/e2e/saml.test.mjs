@@ -10,7 +10,7 @@ import { Gateway, until } from './lib/gateway.mjs'
 import { Application, claimsOf } from './lib/application.mjs'
 import { Browser } from './lib/browser.mjs'
 import { ask } from './lib/raw.mjs'
-import { CIPHERS, CLASSES, FORMATS, attributeOf, logoutRequest, posted, redirectQuery } from './lib/saml_messages.mjs'
+import { CIPHERS, CLASSES, FORMATS, attributeOf, logoutRequest, logoutResponse, posted, redirectQuery, signed, soap } from './lib/saml_messages.mjs'
 import { SamlPeer, carries, walk } from './lib/saml_peer.mjs'
 import { Samlp } from './lib/samlp.mjs'
 import { CLIENTS, PASSWORDS, REDIRECT, declare, tenant } from './lib/scene.mjs'
@@ -75,7 +75,7 @@ function scene({ ssp, samlp }, clients) {
 			providers: [ssp.provider('own', { domains: ['partner.example'], link_by_verified_email: true }), samlp.provider('foreign', { link_by_verified_email: true })] }),
 		mine('strong', { providers: [samlp.provider('weak', { authn_context: [`${CLASSES}TimeSyncToken`] }), samlp.provider('otp', { authn_context: [`${CLASSES}TimeSyncToken`] }),
 			samlp.provider('mfa', { upstream_mfa: 'trust' }), samlp.provider('doubted')] }),
-		mine('leaving', { providers: ['ssp', 'posting', 'told-by-post'].map((name) => ssp.provider(name, name === 'posting' ? { binding: 'post' } : {})).concat(samlp.provider('samlp')) }),
+		mine('leaving', { providers: ['ssp', 'posting', 'told-by-post'].map((name) => ssp.provider(name, name === 'posting' ? { binding: 'post' } : {})).concat(samlp.provider('samlp'), samlp.provider('behind', { metadata: samlp.bySoap })) }),
 		mine('tile', { providers: [ssp.provider('restarting')] }),
 		mine('tiles', { clients: [...clients, { ...CLIENTS.post, initiate_login_uri: 'https://other.acme.example/start' }], providers: [ssp.provider('restarting'), ssp.provider('refusing', { idp_initiated: 'refuse' })] }),
 	]
@@ -94,6 +94,7 @@ before(async () => {
 	peers.ssp = await SimpleSaml.start(people())
 	peers.samlp = await Samlp.start(people())
 	peers.ssp.want({ cipher: CIPHERS.gcm })
+	peers.samlp.bySoap = (await peers.samlp.metadata()).replace(/<SingleLogoutService[^>]*HTTP-POST[^>]*>/, '').replace(/(<SingleLogoutService Binding="[^"]*):HTTP-Redirect" Location="[^"]*"/, `$1:SOAP" Location="${peers.samlp.origin}/soap"`)
 	peers.ssp.text = await peers.ssp.metadata()
 	writeFileSync(`${peers.ssp.folder}/metadata.xml`, peers.ssp.text)
 	webClient = { ...CLIENTS.web, claims_in_id_token: true, backchannel_logout_uri: `http://127.0.0.1:${listener.address().port}/told`, backchannel_logout_session_required: true,
@@ -411,6 +412,24 @@ describe('signing out here', { skip }, () => {
 			assert.equal(row?.result, 'ok', JSON.stringify(row))
 		})
 
+	test('soap: where the provider takes it behind the browser only, it is told so, and the person goes straight on', async () => {
+		const answers = { good: true, broken: false }
+		for (const [title, good] of Object.entries(answers)) {
+			const tokens = await tokensOf('behind', 'fred', bound), { samlp } = peers, begun = samlp.calls.length
+			samlp.fault = { only: /^\/soap$/, raw: (request, response) => {
+				const asked = samlp.calls.at(-1).body, id = attributeOf(asked, 'LogoutRequest', 'ID')
+				const xml = logoutResponse({ issuer: samlp.entityId, destination: `${at('leaving').issuer}/saml/behind/slo`, inResponseTo: id })
+				response.writeHead(200, { 'Content-Type': 'text/xml' }).end(good ? soap(signed(xml, 'LogoutResponse', samlp.pair)) : '<html>')
+			} }
+			const page = await tokens.browser.open(`${at('leaving').issuer}/logout?${new URLSearchParams({ id_token_hint: tokens.id_token, post_logout_redirect_uri: 'https://app.acme.example/bye' })}`)
+			assert.equal(page.location?.origin, 'https://app.acme.example', title)
+			const [call] = samlp.calls.slice(begun)
+			assert.deepEqual([call?.path, call?.method], ['/soap', 'POST'])
+			assert.match(call.body, /^<soap:Envelope.*<samlp:LogoutRequest.*<ds:SignatureValue>.*<samlp:SessionIndex/s)
+			await assertOut(tokens)
+		}
+	})
+
 	test('the provider that is away keeps nobody here', async () => {
 		const tokens = await tokensOf('ssp', 'bea', bound)
 		peers.ssp.fault = { raw: (request, response) => response.writeHead(503).end() }
@@ -499,6 +518,16 @@ describe('docs/providers-saml.md', { skip }, () => {
 		await gateway.cli('apply', '-f', `${folder}/page.yaml`)
 		const names = (await gateway.cliJson('provider', 'list', '--tenant', 'page')).map((one) => one.name)
 		assert.deepEqual(names, ['okta', 'onelogin', 'entra', 'adfs', 'workspace', 'keycloak', 'simplesaml', 'shibboleth', 'partner'])
+	})
+
+	test('each test that it names is one', () => {
+		const files = ['saml.test.mjs', 'saml_faults.test.mjs', 'lib/saml_faults.mjs'].map((name) => readFileSync(new URL(name, import.meta.url), 'utf8')).join('')
+		const names = [...PAGE.slice(PAGE.indexOf('## 7.')).matchAll(/\| ([^|]*) \|$/gm)].flatMap(([, cell]) => [...cell.matchAll(/\*([^*]{6,})\*/g)].map(([, name]) => name))
+		assert.ok(names.length >= 10, String(names))
+		for (const name of names) {
+			const [, provider] = name.match(/^([a-z-]+): twice the same person, another one is another$/) ?? []
+			assert.ok(provider ? kinds({ ssp: {}, samlp: {} })[provider] : files.includes(`'${name}'`), name)
+		}
 	})
 
 	test('it names every key', () => {

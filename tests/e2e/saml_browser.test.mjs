@@ -140,3 +140,27 @@ describe('cookies', { skip }, () => {
 		assert.equal(session?.sameSite, 'Lax')
 	}))
 })
+
+describe('over http', { skip }, () => {
+	let plain, near, far
+	before(async () => {
+		if (skip) return
+		near = await Samlp.start(PEOPLE)
+		far = await Samlp.start(PEOPLE, { host: 'localhost' })
+		const acme = tenant('acme', { clients: [web], users: [], providers: [near.provider('near', { metadata: await near.metadata() }), far.provider('far', { metadata: await far.metadata() })] })
+		plain = await Gateway.start({ declaration: declare(acme) })
+		await SamlPeer.trust(plain, [acme])
+	})
+	after(() => Promise.all([plain, near, far].map((one) => one?.stop())))
+
+	for (const [name, good] of [['near', true], ['far', false]])
+		test(good ? 'a provider of the same site answers' : 'an answer from another site comes without its cookie, and a page says what to do', () => visit({}, async (page) => {
+			await page.goto(new Application(plain, 'acme', web).begin({ idp_hint: name }).url)
+			await page.fill('[name=login]', 'ada')
+			await page.click('[name=go]')
+			if (good) return page.waitForURL(`${callback.origin}/cb?code=**`)
+			await page.waitForURL(`${plain.issuer('acme')}/saml/far/acs`)
+			const reference = (await page.textContent('code')).trim()
+			assert.equal((await plain.explain('acme', reference)).reason, 'flow_foreign')
+		}))
+})

@@ -1,12 +1,13 @@
 // A SAML identity provider that is wrong, forged or in trouble, and people who bring answers that are not theirs (SECURITY SM-1 to SM-12): SimpleSAMLphp and samlp with one
 // fault at a time. Each sign-in ends on a page with a reference and a way out, without session and account, and the connection log knows the one reason.
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { after, afterEach, before, describe, test } from 'node:test'
 import { Gateway } from './lib/gateway.mjs'
-import { Application, claimsOf } from './lib/application.mjs'
+import { Application } from './lib/application.mjs'
 import { Browser } from './lib/browser.mjs'
 import { CLAIM_FAULTS, FORM_FAULTS, METADATA_FAULTS, RELAY_FAULTS, STATUS_FAULTS } from './lib/saml_faults.mjs'
-import { CIPHERS, FORMATS, attributeOf, instant, logoutRequest, makeKey, posted, redirectQuery, signed, withAttribute } from './lib/saml_messages.mjs'
+import { CIPHERS, FORMATS, attributeOf, instant, logoutRequest, logoutResponse, makeKey, posted, redirectQuery, signed, withAttribute } from './lib/saml_messages.mjs'
 import { SamlPeer, walk } from './lib/saml_peer.mjs'
 import { Samlp } from './lib/samlp.mjs'
 import { CLIENTS, declare, tenant } from './lib/scene.mjs'
@@ -83,7 +84,7 @@ describe('an answer with', { skip }, () => {
 	test('the signature of another key, which it brings along', () => assertRefused('ssp', { key: foreign }, 'token_signature'))
 	test('the signature of another key around everything', () => assertRefused('ssp-both', { key: foreign }, 'token_signature'))
 	test('a good signature on the assertion and a foreign one around it', () => assertRefused('ssp', { text: (xml) => signed(xml, 'Response', foreign) }, 'token_signature'))
-	test('a signed response that names no destination', () => assertRefused('ssp-both', { xml: (xml) => withAttribute(xml, 'Response', 'Destination') }, 'provider_violation', 'destination'))
+	test('a signed response that names no destination', () => assertRefused('ssp-both', { xml: (xml) => withAttribute(xml, 'Response', 'Destination') }, 'saml_address', 'destination'))
 	test('several values of the attribute that is the subject', () => assertRefused('several', {}, 'token_subject', 'subject_value'))
 	test('no value of the attribute that is the subject', () => assertRefused('lacking', {}, 'token_subject', 'subject_value'))
 	test('a NameID of another format than was asked for', () => assertRefused('asked', { xml: (xml) => withAttribute(xml, 'NameID', 'Format', FORMATS.email) }, 'token_subject', 'name_id_format'))
@@ -91,7 +92,7 @@ describe('an answer with', { skip }, () => {
 	test('AES-CBC, without a signature around it', () => assertRefused('cbc-bare', {}, 'token_signature', 'response_signature'))
 	test('a ciphertext with one letter changed', () => peers.ssp.wanting({ cipher: CIPHERS.gcm }, () =>
 		assertRefused('gcm', { text: (xml) => xml.replace(/(<xenc:CipherValue>[^<]{40})(.)([^<]*<\/xenc:CipherValue>\s*<\/xenc:CipherData>\s*<\/xenc:EncryptedData>)/, (whole, head, one, tail) => head + (one === 'A' ? 'B' : 'A') + tail) },
-			'provider_violation', 'decryption')))
+			'saml_decryption', 'decryption')))
 	test('and after all of them a good one signs in', () => assertWorks())
 })
 
@@ -161,7 +162,7 @@ describe('an answer brought', { skip }, () => {
 	})
 	test('with the other tenant\'s state', async () => {
 		const { page } = await setOut('ssp', { hold: true }), other = await setOut('ssp', { hold: true, name: 'beta' })
-		await assertTurnedAway({ page: await other.browser.submit(other.page, { SAMLResponse: page.form.fields.SAMLResponse }), browser: other.browser, name: 'beta' }, 'provider_violation', 'destination')
+		await assertTurnedAway({ page: await other.browser.submit(other.page, { SAMLResponse: page.form.fields.SAMLResponse }), browser: other.browser, name: 'beta' }, 'saml_address', 'destination')
 	})
 	test('too late', async () => {
 		const { page, browser } = await setOut('ssp', { hold: true })
@@ -186,8 +187,8 @@ describe('an answer brought', { skip }, () => {
 
 describe('metadata with', { skip }, () => {
 	for (const [i, [title, [, decides]]] of Object.entries(METADATA_FAULTS).map((one, index) => [index, one]))
-		test(title, async () => assertTurnedAway(await setOut(misleading[i], { name: 'misled' }), 'provider_violation', decides))
-	test('nothing at its address', async () => assertTurnedAway(await setOut('gone'), 'provider_violation', 'metadata'))
+		test(title, async () => assertTurnedAway(await setOut(misleading[i], { name: 'misled' }), decides === 'metadata_validity' ? 'metadata_expired' : 'metadata_invalid', decides))
+	test('nothing at its address', async () => assertTurnedAway(await setOut('gone'), 'metadata_invalid', 'metadata'))
 	test('a server behind it that says nothing', async () => {
 		peers.ssp.fault = { only: /silent/, raw: () => {} }
 		await assertTurnedAway(await setOut('silent'), 'provider_unavailable', 'metadata')
@@ -210,21 +211,25 @@ describe('a logout that nobody signed, or somebody else', { skip }, () => {
 	const message = (changes = {}) => logoutRequest({ issuer: peers.ssp.entityId, destination: slo, name, sessionIndexes, ...changes })
 	const byPost = (xml) => tokens.browser.request(slo, { form: { SAMLRequest: Buffer.from(xml).toString('base64') }, headers: { Origin: peers.ssp.origin } })
 	const byRedirect = (query) => tokens.browser.request(`${slo}?${query}`)
-	async function assertStays(page, title) {
+	async function assertStays(page, title, reason) {
 		assert.ok(await lives(), `it ended the session, ${title}: ${page.status} ${page.location} ${page.text}`)
-		assert.ok(!page.text.includes('status:Success') && !posted(page.form?.fields.SAMLResponse ?? '').includes('status:Success'), title)
+		if (reason === 'ok') return // there was nothing to end, which is no fault of the provider's
+		assert.ok(page.status >= 400 && page.reference, `${title}: ${page.status} ${page.location} ${page.text}`)
+		const shown = await gateway.explain('acme', page.reference)
+		if (reason) assert.equal(shown.reason, reason, `${title}: ${JSON.stringify(shown.checks)}`)
 	}
 	const wrong = () => ({
-		'unsigned': [message(), undefined], 'of a foreign key': [message(), foreign], 'of another issuer': [message({ issuer: 'https://evil.example' }), peers.ssp.pair], 'of the other provider': [message({ issuer: peers.samlp.entityId }), peers.samlp.pair],
-		'for another address': [message({ destination: 'https://other.example/slo' }), peers.ssp.pair], 'for no address': [message({ destination: undefined }), peers.ssp.pair],
-		'that is over': [message({ NotOnOrAfter: instant(Date.now() - 600_000) }), peers.ssp.pair], 'of SAML 1.1': [message({ Version: '1.1' }), peers.ssp.pair],
-		'about nobody': [message({ name: { ...name, value: 'nobody' } }), peers.ssp.pair],
+		'unsigned': [message(), undefined, 'token_signature'], 'of a foreign key': [message(), foreign, 'token_signature'], 'of another issuer': [message({ issuer: 'https://evil.example' }), peers.ssp.pair, 'token_issuer'],
+		'of the other provider': [message({ issuer: peers.samlp.entityId }), peers.samlp.pair, 'token_signature'], 'for another address': [message({ destination: 'https://other.example/slo' }), peers.ssp.pair],
+		'for no address': [message({ destination: undefined }), peers.ssp.pair], 'that is over': [message({ NotOnOrAfter: instant(Date.now() - 600_000) }), peers.ssp.pair, 'token_old'],
+		'of SAML 1.1': [message({ Version: '1.1' }), peers.ssp.pair, 'provider_violation'],
+		'about nobody': [message({ name: { ...name, value: 'nobody' } }), peers.ssp.pair, 'ok'], 'about another\'s session': [message({ sessionIndexes: ['_another'] }), peers.ssp.pair, 'ok'],
 	})
 	test('by redirect', async () => {
-		for (const [title, [xml, key]] of Object.entries(wrong())) await assertStays(await byRedirect(redirectQuery('SAMLRequest', xml, 'r', key)), title)
+		for (const [title, [xml, key, reason]] of Object.entries(wrong())) await assertStays(await byRedirect(redirectQuery('SAMLRequest', xml, 'r', key)), title, reason)
 	})
 	test('by POST', async () => {
-		for (const [title, [xml, key]] of Object.entries(wrong())) await assertStays(await byPost(key ? signed(xml, 'LogoutRequest', key) : xml), title)
+		for (const [title, [xml, key, reason]] of Object.entries(wrong())) await assertStays(await byPost(key ? signed(xml, 'LogoutRequest', key) : xml), title, reason)
 	})
 	test('a signature over another RelayState, over SHA-1, or twice', async () => {
 		const good = redirectQuery('SAMLRequest', message(), 'r', peers.ssp.pair), twice = new URLSearchParams(good)
@@ -234,8 +239,7 @@ describe('a logout that nobody signed, or somebody else', { skip }, () => {
 			await assertStays(await byRedirect(query), title)
 	})
 	test('an answer to a logout that nobody began', async () => {
-		const xml = `<samlp:LogoutResponse xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" ID="_a1" InResponseTo="_b2" Version="2.0" IssueInstant="${instant()}" Destination="${slo}"><saml:Issuer xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion">`
-			+ `${peers.ssp.entityId}</saml:Issuer><samlp:Status><samlp:StatusCode Value="urn:oasis:names:tc:SAML:2.0:status:Success"/></samlp:Status></samlp:LogoutResponse>`
+		const xml = logoutResponse({ issuer: peers.ssp.entityId, destination: slo, inResponseTo: '_b2' })
 		const page = await byRedirect(redirectQuery('SAMLResponse', xml, 'r', peers.ssp.pair))
 		assert.ok(page.status >= 400 || page.location === undefined || page.location.origin === gateway.base, `${page.status} ${page.location}`)
 		assert.ok(await lives())
@@ -253,6 +257,13 @@ describe('a logout that nobody signed, or somebody else', { skip }, () => {
 })
 
 describe('afterwards', { skip }, () => {
+	test('docs/providers-saml.md tells of every reason, and of the checks that decide', () => {
+		const page = readFileSync(new URL('../../docs/providers-saml.md', import.meta.url), 'utf8'), table = page.slice(page.indexOf('## 6.'), page.indexOf('## 7.'))
+		for (const reason of new Set(expected.values())) assert.ok(table.includes(`\`${reason}\``), reason)
+		const decides = Object.values({ ...CLAIM_FAULTS, ...FORM_FAULTS, ...STATUS_FAULTS }).map((one) => one[2]).concat(Object.values(METADATA_FAULTS).map((one) => one[1])).filter(Boolean)
+		const patterns = [...table.matchAll(/`([a-zA-Z_…]+)`/g)].map(([, name]) => new RegExp(`^${name.replace('…', '[a-z_]*')}$`))
+		for (const one of new Set(decides)) assert.ok(patterns.some((pattern) => pattern.test(one)), one)
+	})
 	test('only who was let in has an account, and the log has a reason for each', async () => {
 		const users = (await gateway.cliJson('user', 'list', '--tenant', 'acme')).map((user) => user.username)
 		assert.ok(users.every((name) => ['ada', 'alice', 'bruno', 'carla'].includes(name.split(' (')[0])), String(users))

@@ -2,27 +2,10 @@
 """docs/assurance.md: every test it names exists, every row has a proof or says what is open, and no statement stands twice."""
 import re
 
-from lib import house
+from lib import house, proofs
 
 PAGE = 'docs/assurance.md'
 ROW = re.compile(r'^\| ([A-Z]{2}-\d+) \|([^|]+)\|([^|]*)\|([^|]*)\|$', re.M)
-PROOF = re.compile(r'`([a-z0-9_/-]+)`: "([^"]+)"')
-
-
-def file_of(top, name):
-	candidates = [f'tests/{name}.test.mjs', f'tests/{name}.c', f'tests/{name}.py']
-	return next((top / one for one in candidates if (top / one).is_file()), None)
-
-
-def holds_test(path, test):
-	"""As a test that is run: quoted in JavaScript, in the list of tests in C, a function in Python."""
-	text = house.text_of(path)
-	if path.suffix == '.mjs':
-		plain = text.replace("\\'", "'")
-		return any(f'{word}({quote}{test}' in plain for word in ('test', 'describe') for quote in "'`")
-	if path.suffix == '.py':
-		return re.search(rf'^def {re.escape(test)}\(', text, re.M) is not None
-	return re.search(rf'(?:test|TEST)\w*\({re.escape(test)}\b', house.code_of(path)) is not None
 
 
 def check(top):
@@ -36,17 +19,12 @@ def check(top):
 		if match[1] in seen:
 			yield f'{where}: stands twice'
 		seen.add(match[1])
-		proofs = PROOF.findall(match[3])
-		if not proofs and not match[4].strip():
+		if not proofs.PROOF.search(match[3]) and not match[4].strip():
 			yield f'{where}: neither a test nor what is open'
-		if PROOF.sub('', match[3]).strip(' ,'):
-			yield f'{where}: not a test: {PROOF.sub("", match[3]).strip(" ,")}'
-		for name, test in proofs:
-			path = file_of(top, name)
-			if not path:
-				yield f'{where}: there is no tests/{name}'
-			elif not holds_test(path, test):
-				yield f'{where}: {name} has no test "{test}"'
+		rest = proofs.PROOF.sub('', match[3]).strip(' ,')
+		if rest:
+			yield f'{where}: not a test: {rest}'
+		yield from (f'{where}: {fault}' for fault in proofs.faults(top, match[3]))
 	if not seen:
 		yield f'{PAGE}: no statement'
 

@@ -58,7 +58,7 @@ int asking_setup(void **state)
 	g_autofree char *socket_path = g_strconcat("unix:", asking->bench->folder, "/socket", NULL);
 	const char *const listen[] = { "127.0.0.1:0", socket_path, NULL };
 	asking->gateway = (struct gateway){ .store = asking->bench->store, .cache = asking->bench->cache, .keys = asking->bench->keys,
-		.base_url = "https://gateway.example", .base_authority = "gateway.example", .throttle_key = { 1 }, .form_key = { 2 }, .device_key = { 3 } };
+		.base_url = "https://gateway.example", .base_authority = "gateway.example" };
 	struct http_options options = { .listen = listen, .trusted_proxies = proxies, .worker_threads = 1 };
 	asking->server = http_server_start(&options, &(struct http_app){ .match = match, .refuse = refuse }, &error);
 	if (!asking->server)

@@ -28,7 +28,7 @@ static const struct wish wishes[] = {
 	{ "more scope asked", GRANTED " admin", API, GRANTED, API, "openid admin", "", REASON_SCOPE_REFUSED, NULL, NULL },
 	{ "another resource asked", GRANTED, API " " WIKI, GRANTED, API, NULL, "resource=" WIKI, REASON_TARGET_REFUSED, NULL, NULL },
 	{ "one good, one not", GRANTED, API " " WIKI, GRANTED, API, NULL, "resource=" API "&resource=" WIKI, REASON_TARGET_REFUSED, NULL, NULL },
-	{ "an empty resource", GRANTED, API, GRANTED, API, NULL, "resource=", REASON_TARGET_REFUSED, NULL, NULL },
+	{ "an empty resource is none (RFC 6749 section 3.2)", GRANTED, API, GRANTED, API, NULL, "resource=", REASON_OK, GRANTED, API },
 	{ "a resource of another spelling", GRANTED, API, GRANTED, API, NULL, "resource=" API "/", REASON_TARGET_REFUSED, NULL, NULL },
 	{ "a resource where none was granted", GRANTED, API, GRANTED, "", NULL, "resource=" API, REASON_TARGET_REFUSED, NULL, NULL },
 	{ "a malformed scope", GRANTED, API, GRANTED, API, "openid  read", "", REASON_SCOPE_REFUSED, NULL, NULL },

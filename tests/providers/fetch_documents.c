@@ -288,16 +288,42 @@ static void a_renewal_that_brings_garbage_changes_nothing(void **state)
 	g_auto(shelf_t) shelf = shelf_new((struct document_cache_options){.forced_pause_ms = 1, .retry_after_ms = 1});
 	struct document_request request = request_of(&shelf, "a/idp");
 	g_autoptr(cached_document_t) old = NULL, same = NULL;
+	char trouble[256] = "";
 
 	(void)state;
 	fetch_rig_ask("document 200 max-age=600 keys 1");
 	assert_int_equal(document_get(shelf.cache, &request, &old, NULL), FETCH_OK);
 	fetch_rig_ask("document 200 max-age=600 garbage");
 	unsigned before = fetches();
-	assert_int_equal(document_renew(shelf.cache, &request, old, &same, NULL), FETCH_OK);
+	assert_int_equal(document_renew(shelf.cache, &request, old, &same, trouble), FETCH_OK);
+	assert_non_null(strstr(trouble, "no keys"));
 	assert_ptr_equal(same, old);
 	assert_int_equal(fetches(), before + 1);
 	get(&shelf, "a/idp", "keys 1");
+}
+
+/* Who may not wait takes what is there: in force, or with `old_too` what is over but not yet given up. It asks nobody. */
+static void what_is_at_hand_is_given_without_asking(void **state)
+{
+	g_auto(shelf_t) shelf = shelf_new((struct document_cache_options){.fresh_min_ms = 1, .fresh_max_ms = 1});
+	g_auto(shelf_t) lasting = shelf_new((struct document_cache_options){0});
+	struct document_request request = request_of(&shelf, "a/idp"), other = request_of(&shelf, "b/idp");
+	g_autoptr(cached_document_t) fresh = NULL, old = NULL;
+
+	(void)state;
+	assert_null(document_at_hand(lasting.cache, &request, true));
+	fetch_rig_ask("document 200 max-age=600 keys 1");
+	get(&shelf, "a/idp", "keys 1");
+	get(&lasting, "a/idp", "keys 1");
+	unsigned before = fetches();
+	for (int64_t got_ms = clock_monotonic_ms(); clock_monotonic_ms() < got_ms + 5;)
+		g_usleep(1000);
+	assert_non_null(fresh = document_at_hand(lasting.cache, &request, false));
+	assert_string_equal(fresh->body, "keys 1");
+	assert_null(document_at_hand(lasting.cache, &other, true));
+	assert_null(document_at_hand(shelf.cache, &request, false));
+	assert_non_null(old = document_at_hand(shelf.cache, &request, true));
+	assert_int_equal(fetches(), before);
 }
 
 /* While one renews a copy that is over, the others are not kept waiting. */
@@ -387,6 +413,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_hundred_unknown_keys_are_one_fetch_and_all_see_it),
 	cmocka_unit_test(a_thousand_random_keys_are_one_fetch),
 	cmocka_unit_test(a_renewal_that_brings_garbage_changes_nothing),
+	cmocka_unit_test(what_is_at_hand_is_given_without_asking),
 	cmocka_unit_test(nobody_waits_for_anothers_refresh),
 	cmocka_unit_test(the_shelf_is_bounded),
 	cmocka_unit_test(an_owner_crowds_out_himself_only),

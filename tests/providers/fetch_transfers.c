@@ -174,6 +174,30 @@ static void connections_are_used_again(void **state)
 	assert_int_equal(fetch_rig_ask("connections good"), before + 1);
 }
 
+/* A reload: what was allowed is judged anew, and no connection of before carries a request. */
+static void other_options_hold_for_the_next_request(void **state)
+{
+	static const char *const allow[] = {"127.0.0.1/32", NULL};
+	g_autofree char *url = fetch_rig_url("https", "127.0.0.1", "good", "/ok");
+	g_autoptr(fetcher_t) fetcher = fetch_rig_fetcher((struct fetch_options){.allow = allow});
+	unsigned before = fetch_rig_ask("connections good");
+	g_autoptr(GError) error = NULL;
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		const struct fetch_request request = {.url = url, .deadline_ms = soon()}; /* not declared */
+		g_auto(fetch_reply_t) reply = {0};
+		const struct fetch_options options = {.allow = i == 2 ? allow : NULL, .ca_file = fetch_rig_ca()};
+		assert_true(i == 0 || fetcher_adjust(fetcher, &options, NULL));
+		assert_int_equal(fetch(fetcher, &request, &reply), i == 1 ? FETCH_REFUSED : FETCH_OK);
+	}
+	assert_int_equal(fetch_rig_ask("connections good"), before + 2);
+	assert_false(fetcher_adjust(fetcher, &(struct fetch_options){.ca_file = "/nowhere.pem"}, &error));
+	assert_non_null(strstr(error->message, "/nowhere.pem"));
+	g_auto(fetch_reply_t) reply = {0};
+	assert_int_equal(fetch_rig_get(fetcher, "good", "/ok", &reply), FETCH_OK);
+}
+
 static void *many_gets(void *data)
 {
 	static char wrong[] = "wrong";
@@ -327,6 +351,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(slow_servers_are_left_in_time),
 	cmocka_unit_test(a_silent_resolver_is_left_in_time),
 	cmocka_unit_test(connections_are_used_again),
+	cmocka_unit_test(other_options_hold_for_the_next_request),
 	cmocka_unit_test(threads_share_a_fetcher),
 	cmocka_unit_test(servers_nobody_asks_any_more_are_forgotten),
 	cmocka_unit_test(a_breaker_opens_and_closes),

@@ -14,7 +14,7 @@ static json_t *probed(const char *more, const char *body)
 	struct checks *checks = checks_new();
 	g_autoptr(form_t) form = form_parse(body, strlen(body), NULL);
 
-	provider_ldap.probe(opened, form, checks, clock_monotonic_ms() + 8000);
+	provider_ldap.probe(opened, &(struct provider_probe){.input = form, .now_ms = clock_now_ms(), .deadline_ms = clock_monotonic_ms() + 8000, .checks = checks});
 	provider_ldap.close(opened);
 	json_t *rows = checks_json(checks);
 	checks_free(checks);

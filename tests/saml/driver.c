@@ -166,7 +166,7 @@ static void everybody_else_does_not(void **state)
 		enum reason reason;
 	} rows[] = {
 		{&other, xml, VERDICT_VIOLATION, REASON_STATE_INVALID}, {NULL, xml, VERDICT_VIOLATION, REASON_STATE_INVALID}, {&begun, forged, VERDICT_VIOLATION, REASON_TOKEN_SIGNATURE},
-		{&begun, no, VERDICT_REFUSED, REASON_PROVIDER_REFUSED}, {&begun, "garbage", VERDICT_VIOLATION, REASON_PROVIDER_VIOLATION}, {&forced, late, VERDICT_VIOLATION, REASON_TOKEN_AUTH_TIME},
+		{&begun, no, VERDICT_REFUSED, REASON_PROVIDER_REFUSED}, {&begun, "garbage", VERDICT_VIOLATION, REASON_SAML_XML}, {&forced, late, VERDICT_VIOLATION, REASON_TOKEN_AUTH_TIME},
 	};
 	for (size_t i = 0; i < TEST_COUNT(rows); i++) {
 		g_auto(provider_answer_t) answer = complete(rows[i].begun, rows[i].xml);

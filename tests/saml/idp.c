@@ -285,6 +285,29 @@ char *idp_response(const struct shape *shape)
 	return shape->sign_response ? idp_sign(out->str, shape->signer, "_response1") : g_string_free(g_steal_pointer(&out), FALSE);
 }
 
+static void append_key(GString *out, enum pair_name name)
+{
+	g_string_append_printf(out, "<md:KeyDescriptor use=\"signing\"><ds:KeyInfo><ds:X509Data><ds:X509Certificate>%s</ds:X509Certificate></ds:X509Data></ds:KeyInfo></md:KeyDescriptor>",
+	                       pairs[name].certificate);
+}
+
+char *idp_metadata(const struct paper *paper)
+{
+	GString *out = g_string_new("<md:EntityDescriptor xmlns:md=\"" NS_METADATA "\" xmlns:ds=\"" NS_SIGNATURE "\"");
+
+	attribute(out, "entityID", paper->entity_id ? paper->entity_id : IDP_ENTITY);
+	g_string_append_printf(out, "%s%s><md:IDPSSODescriptor WantAuthnRequestsSigned=\"%s\" protocolSupportEnumeration=\"" NS_PROTOCOL "\">", paper->attributes ? " " : "",
+	                       paper->attributes ? paper->attributes : "", paper->wants_signed ? "true" : "false");
+	for (size_t i = 0; i < MAX(paper->key_count, (size_t)1); i++)
+		append_key(out, paper->key_count ? paper->keys[i] : PAIR_IDP);
+	if (paper->slo)
+		g_string_append_printf(out, "<md:SingleLogoutService Binding=\"urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect\" Location=\"%s\"/>", paper->slo);
+	g_string_append(out, paper->formats ? paper->formats : "");
+	g_string_append_printf(out, "<md:SingleSignOnService Binding=\"urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect\" Location=\"%s\"/>"
+	                            "</md:IDPSSODescriptor></md:EntityDescriptor>", paper->sso ? paper->sso : "https://idp.example/sso");
+	return g_string_free(out, FALSE);
+}
+
 struct saml_response_question question_good(const char *xml)
 {
 	static const char *certificates[3];
@@ -309,6 +332,8 @@ json_t *ask_response(const struct saml_response_question *question)
 	const json_t *last = json_array_get(checks, json_array_size(checks) - 1);
 	assert_int_equal(strcmp(result, "ok") == 0, json_is_true(json_object_get(last, "passed")));
 	assert_int_equal(strcmp(result, "ok") == 0, json_string_at(answer, "subject") != NULL);
+	if (!json_is_true(json_object_get(last, "passed")) && !json_string_at(last, "advice"))
+		fail_msg("%s refuses without a remedy", json_string_at(last, "check"));
 	return answer;
 }
 

@@ -60,6 +60,16 @@ char *idp_encrypt(const char *plain, enum encryption encryption, enum pair_name 
 
 /* Every message that attacks.c tried, as GBytes. */
 extern GPtrArray *corpus;
+/* The provider's metadata. NULL: the usual; attributes are XML text. */
+struct paper {
+	const char *entity_id, *attributes, *sso, *slo, *formats;
+	enum pair_name keys[2];  /* the signing keys that it shows … */
+	size_t key_count;        /* … so many of them; 0: PAIR_IDP */
+	bool wants_signed;
+};
+/* Caller frees with g_free. */
+char *idp_metadata(const struct paper *paper);
+
 /* The question a good response answers. */
 struct saml_response_question question_good(const char *xml);
 /* Asks, and checks what holds for every answer. Caller owns. */

@@ -59,6 +59,9 @@ int main(int argc, char **argv)
 	count = add(all, count, &attack_list);
 	count = add(all, count, &cage_list);
 	count = add(all, count, &driver_list);
+	count = add(all, count, &recorded_list);
+	count = add(all, count, &probe_list);
+	count = add(all, count, &metadata_list);
 	int failed = _cmocka_run_group_tests("saml", all, count, NULL, NULL);
 	pairs_free();
 	return failed;

@@ -12,4 +12,4 @@ struct test_list {
 };
 #define TEST_COUNT(tests) (sizeof(tests) / sizeof((tests)[0]))
 
-extern const struct test_list message_list, response_list, attack_list, cage_list, driver_list;
+extern const struct test_list message_list, response_list, attack_list, cage_list, driver_list, recorded_list, probe_list, metadata_list;

@@ -173,6 +173,9 @@ static void disabling_ends_everything_of_that_account(void **state)
 	FOUND_IS(FOUND, account_find(reader_of(world->store), TENANT_A, ACCOUNT_1, &a, &error));
 	FOUND_IS(FOUND, account_find(reader_of(world->store), TENANT_B, ACCOUNT_1, &b, &error));
 	assert_true(a.disabled && !b.disabled);
+	FOUND_IS(MISSING, account_still(reader_of(world->store), TENANT_A, ACCOUNT_1, &error));
+	FOUND_IS(FOUND, account_still(reader_of(world->store), TENANT_B, ACCOUNT_1, &error));
+	FOUND_IS(MISSING, account_still(reader_of(world->store), TENANT_B, ACCOUNT_2, &error));
 	/* A profile that was read before and is written back now must not enable it. */
 	a.disabled = false;
 	unit = write_begin(world->store);

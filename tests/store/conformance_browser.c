@@ -242,6 +242,22 @@ static void what_is_used_up_is_used_up_in_one_tenant_and_for_one_purpose(void **
 	write_commit();
 }
 
+static void a_flow_stored_for_nobody_is_bound_once(void **state)
+{
+	struct world *world = *state;
+	g_auto(flow_t) bound = flow_of(1), waiting = flow_of(2), seen = { 0 };
+	memset(waiting.browser, 0, DIGEST_SIZE);
+	struct unit *unit = write_begin(world->store);
+	GOOD(flow_insert(unit, TENANT_A, &bound, &error) && flow_insert(unit, TENANT_A, &waiting, &error));
+	FOUND_IS(MISSING, flow_bind(unit, TENANT_B, digest_of(2), digest_of(7), &error));
+	FOUND_IS(MISSING, flow_bind(unit, TENANT_A, digest_of(1), digest_of(7), &error));
+	FOUND_IS(FOUND, flow_bind(unit, TENANT_A, digest_of(2), digest_of(7), &error));
+	FOUND_IS(MISSING, flow_bind(unit, TENANT_A, digest_of(2), digest_of(8), &error));
+	write_commit();
+	FOUND_IS(FOUND, flow_find(reader_of(world->store), TENANT_A, digest_of(2), &seen, &error));
+	assert_memory_equal(seen.browser, digest_of(7), DIGEST_SIZE);
+}
+
 static void a_flow_may_be_nobodys_request(void **state)
 {
 	struct world *world = *state;
@@ -282,7 +298,8 @@ static void signing_in_writes_no_change(void **state)
 	uint64_t counter = store_counter(world->store);
 	both_have_a_session(world);
 	g_auto(flow_t) flow = flow_of(1), taken = { 0 };
-	g_auto(code_t) code = code_of(1, GRANT_1), claimed = { 0 };
+	g_auto(code_t) code = code_of(1, GRANT_1);
+	int64_t used_ms;
 	g_auto(refresh_token_t) refresh = refresh_of(1, GRANT_1);
 	g_auto(access_token_t) access = access_of(1, GRANT_1);
 	g_auto(log_row_t) row = log_row_of("node-1", 1, NOW, "login");
@@ -291,7 +308,7 @@ static void signing_in_writes_no_change(void **state)
 	GOOD(flow_insert(unit, TENANT_A, &flow, &error) && code_insert(unit, TENANT_A, &code, &error) && refresh_insert(unit, TENANT_A, &refresh, &error));
 	GOOD(access_insert(unit, TENANT_A, &access, &error) && log_insert(unit, TENANT_A, &row, &error) && account_insert(unit, TENANT_A, &account, &error));
 	FOUND_IS(FOUND, flow_consume(unit, TENANT_A, digest_of(1), &taken, &error));
-	FOUND_IS(FOUND, code_claim(unit, TENANT_A, digest_of(1), NOW, &claimed, &error));
+	FOUND_IS(FOUND, code_claim(unit, TENANT_A, digest_of(1), NOW, &used_ms, &error));
 	GOOD(refresh_update(unit, TENANT_A, &refresh, &error) && session_touch(unit, TENANT_A, SESSION_1, NOW + 9, &error));
 	write_commit();
 	assert_int_equal(store_counter(world->store), counter);
@@ -307,6 +324,7 @@ static const struct CMUnitTest tests[] = {
 	WORLD_TEST(an_upstream_session_is_found_again),
 	WORLD_TEST(what_is_used_up_is_used_up_in_one_tenant_and_for_one_purpose),
 	cmocka_unit_test(upstream_sessions_have_their_providers_name),
+	WORLD_TEST(a_flow_stored_for_nobody_is_bound_once),
 	WORLD_TEST(a_flow_may_be_nobodys_request),
 	WORLD_TEST(sessions_are_listed_by_account_or_all),
 	WORLD_TEST(signing_in_writes_no_change),

@@ -40,6 +40,9 @@ static void grants_come_back_and_are_revoked_alone(void **state)
 	FOUND_IS(FOUND, grant_find(reader_of(world->store), TENANT_A, GRANT_1, &a, &error));
 	FOUND_IS(FOUND, grant_find(reader_of(world->store), TENANT_B, GRANT_1, &revoked, &error));
 	assert_true(a.revoked_ms == 0 && revoked.revoked_ms == NOW + 2);
+	FOUND_IS(FOUND, grant_still(reader_of(world->store), TENANT_A, GRANT_1, &error));
+	FOUND_IS(MISSING, grant_still(reader_of(world->store), TENANT_B, GRANT_1, &error));
+	FOUND_IS(MISSING, grant_still(reader_of(world->store), TENANT_A, GRANT_2, &error));
 	assert_int_equal(changes_of(world->store, TENANT_B, "grant", GRANT_1), 1);
 	assert_int_equal(changes_of(world->store, TENANT_A, "grant", NULL), 0);
 }
@@ -87,26 +90,30 @@ static void a_consent_is_remembered_until_the_client_or_account_goes(void **stat
 static void a_code_is_claimed_once_and_says_when(void **state)
 {
 	struct world *world = *state;
-	g_auto(code_t) code = code_of(1, GRANT_1), same = code_of(1, GRANT_2), first = { 0 }, second = { 0 }, other = { 0 }, none = { 0 };
+	g_auto(code_t) code = code_of(1, GRANT_1), same = code_of(1, GRANT_2), stored = { 0 }, other = { 0 }, none = { 0 };
+	int64_t first = -1, second = -1, others = -1, nobodys = -1;
 	struct unit *unit = write_begin(world->store);
 	GOOD(code_insert(unit, TENANT_A, &code, &error));
 	REFUSED(ERROR_CONFLICT, code_insert(unit, TENANT_A, &same, &error));
-	FOUND_IS(MISSING, code_claim(unit, TENANT_B, digest_of(1), NOW + 1, &none, &error));
+	FOUND_IS(MISSING, code_claim(unit, TENANT_B, digest_of(1), NOW + 1, &nobodys, &error));
 	FOUND_IS(MISSING, code_find(unit, TENANT_B, digest_of(1), &none, &error));
 	GOOD(code_insert(unit, TENANT_B, &same, &error));
-	FOUND_IS(FOUND, code_claim(unit, TENANT_B, digest_of(1), NOW + 1, &other, &error));
+	FOUND_IS(FOUND, code_claim(unit, TENANT_B, digest_of(1), NOW + 1, &others, &error));
 	FOUND_IS(FOUND, code_claim(unit, TENANT_A, digest_of(1), NOW + 2, &first, &error));
 	FOUND_IS(FOUND, code_claim(unit, TENANT_A, digest_of(1), NOW + 3, &second, &error));
-	FOUND_IS(MISSING, code_claim(unit, TENANT_A, digest_of(2), NOW + 3, &none, &error));
+	FOUND_IS(MISSING, code_claim(unit, TENANT_A, digest_of(2), NOW + 3, &nobodys, &error));
+	FOUND_IS(FOUND, code_find(unit, TENANT_A, digest_of(1), &stored, &error));
+	FOUND_IS(FOUND, code_find(unit, TENANT_B, digest_of(1), &other, &error));
 	write_commit();
-	assert_true(other.used_ms == 0 && first.used_ms == 0 && second.used_ms == NOW + 2);
+	assert_true(others == 0 && first == 0 && second == NOW + 2 && nobodys == -1);
+	assert_true(stored.used_ms == NOW + 2 && other.used_ms == NOW + 1);
 	assert_string_equal(other.grant, GRANT_2);
-	assert_string_equal(first.grant, GRANT_1);
-	assert_memory_equal(first.digest, digest_of(1), DIGEST_SIZE);
-	assert_string_equal(first.client_id, "wiki");
-	assert_string_equal(first.redirect_uri, "https://wiki.example/cb");
-	assert_string_equal(first.code_challenge, "challenge");
-	assert_int_equal(first.expires_ms, NOW + 60000);
+	assert_string_equal(stored.grant, GRANT_1);
+	assert_memory_equal(stored.digest, digest_of(1), DIGEST_SIZE);
+	assert_string_equal(stored.client_id, "wiki");
+	assert_string_equal(stored.redirect_uri, "https://wiki.example/cb");
+	assert_string_equal(stored.code_challenge, "challenge");
+	assert_int_equal(stored.expires_ms, NOW + 60000);
 }
 
 struct claims {
@@ -117,10 +124,10 @@ struct claims {
 static bool claim_one(struct unit *unit, void *data, GError **error)
 {
 	struct claims *claims = data;
-	g_auto(code_t) code = { 0 };
-	enum found found = code_claim(unit, TENANT_A, digest_of(7), NOW + 1, &code, error);
+	int64_t used_ms = -1;
+	enum found found = code_claim(unit, TENANT_A, digest_of(7), NOW + 1, &used_ms, error);
 	if (found == FOUND)
-		atomic_fetch_add(code.used_ms == 0 ? &claims->won : &claims->lost, 1);
+		atomic_fetch_add(used_ms == 0 ? &claims->won : &claims->lost, 1);
 	return found == FOUND;
 }
 

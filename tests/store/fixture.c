@@ -228,12 +228,7 @@ static void what_this_version_writes_fills_every_table(void **state)
 			g_autofree char *count = g_strdup_printf("SELECT count(*) FROM \"%s\"", column_text(&cursor, 0));
 			int64_t rows = 0;
 			/* The driver knows statements by address: an interned text has one for ever. */
-			struct unit *unit = reader_of(store);
-			struct rows *counted = unit->driver->query(unit->connection, g_intern_string(count), NULL, 0, NULL);
-			assert_non_null(counted);
-			assert_int_equal(unit->driver->step(counted, NULL), STEP_ROW);
-			rows = unit->driver->integer(counted, 0);
-			unit->driver->finish(counted);
+			FOUND_IS(FOUND, unit_integer(reader_of(store), &rows, &error, g_intern_string(count), NULL, 0));
 			if (rows == 0)
 				fail_msg("the fixture leaves the table %s empty", column_text(&cursor, 0));
 		}

@@ -8,7 +8,8 @@
 
 static const struct test_group *const groups[] = {
 	&record_tests,      &tenant_conformance, &account_conformance, &client_conformance, &browser_conformance, &token_conformance, &log_conformance,
-	&purge_conformance, &schema_tests,       &opening_tests,       &writer_tests,       &durability_tests,    &cache_tests,       &fixture_tests,
+	&purge_conformance, &schema_tests,       &opening_tests,       &writer_tests,       &durability_tests,    &cache_tests,       &secret_key_tests,
+	&fixture_tests,
 };
 
 int main(int argc, char **argv)

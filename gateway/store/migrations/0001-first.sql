@@ -328,7 +328,7 @@ CREATE TABLE log_row (
 	PRIMARY KEY (tenant, node, seq)
 ) {wide};
 CREATE INDEX log_row_time ON log_row (tenant, time_ms);
-CREATE INDEX log_row_account ON log_row (tenant, account, time_ms);
+CREATE INDEX log_row_account ON log_row (tenant, account, time_ms) WHERE account IS NOT NULL;
 CREATE INDEX log_row_ref ON log_row (tenant, ref);
 
 -- Where retention cut a chain: number and hash of the last row removed, sealed, so that what is left still verifies and nobody else can cut.

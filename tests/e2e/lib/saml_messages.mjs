@@ -79,3 +79,11 @@ export function logoutRequest({ issuer, destination, name, sessionIndexes = [], 
 		+ `<saml:NameID${list({ Format: format, NameQualifier: nameQualifier, SPNameQualifier: spNameQualifier })}>${escape(value)}</saml:NameID>`
 		+ `${sessionIndexes.map((one) => `<samlp:SessionIndex>${escape(one)}</samlp:SessionIndex>`).join('')}</samlp:LogoutRequest>`
 }
+
+/** A LogoutResponse that a provider might have sent. */
+export function logoutResponse({ issuer, destination, inResponseTo, status = 'Success' }) {
+	return `<samlp:LogoutResponse xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" ID="${newId()}" InResponseTo="${inResponseTo}" Version="2.0" IssueInstant="${instant()}" Destination="${escape(destination)}">`
+		+ `<saml:Issuer xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion">${escape(issuer)}</saml:Issuer><samlp:Status><samlp:StatusCode Value="${STATUS}${status}"/></samlp:Status></samlp:LogoutResponse>`
+}
+
+export const soap = (xml) => `<soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/"><soap:Body>${xml}</soap:Body></soap:Envelope>`

@@ -93,7 +93,7 @@ export class SamlPeer {
 
 	async #serve(request, response) {
 		const url = new URL(request.url, this.origin), body = await bytesOf(request), form = Object.fromEntries(new URLSearchParams(body.toString()))
-		const call = { path: url.pathname, method: request.method, query: Object.fromEntries(url.searchParams), search: url.search, form, headers: request.headers }
+		const call = { path: url.pathname, method: request.method, query: Object.fromEntries(url.searchParams), search: url.search, form, body: body.toString(), headers: request.headers }
 		this.calls.push(call)
 		try {
 			if (this.fault.raw && (this.fault.only ?? /./).test(url.pathname)) return await this.fault.raw(request, response, this)

@@ -9,13 +9,13 @@
 //   answer(parameters)                what the browser carries back (URLSearchParams)
 //   raw: { token|jwks|userinfo|discovery: (request, response) => … }    the bare answer; the certified server is not asked
 import { createHash, randomBytes } from 'node:crypto'
-import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { serverCertificate } from './authority.mjs'
 import { newKey, read, sign } from './jws.mjs'
 
 // It warns of node 20, of http and of every interactive default: nothing that a test on loopback can mend.
@@ -126,7 +126,7 @@ export class Upstream {
 		const upstream = new Upstream()
 		Object.assign(upstream, { mannerName: manner, manner: MANNERS[manner], people, host, alg, keys: [newKey(alg)], folder: mkdtempSync(join(tmpdir(), 'passerelle-upstream-')) })
 		const serve = (request, response) => upstream.#serve(request, response)
-		upstream.#server = tls ? createTlsServer(upstream.#certificate(), serve) : createServer(serve)
+		upstream.#server = tls ? createTlsServer(serverCertificate(upstream.folder), serve) : createServer(serve)
 		upstream.#server.listen(0, '127.0.0.1')
 		await once(upstream.#server, 'listening')
 		upstream.scheme = tls ? 'https' : 'http'
@@ -187,16 +187,6 @@ export class Upstream {
 	}
 
 	// --- the certified server ---
-
-	#certificate() {
-		const at = (name) => join(this.folder, name)
-		const openssl = (...words) => execFileSync('openssl', words, { stdio: 'ignore', cwd: this.folder })
-		const ec = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes']
-		openssl('req', '-x509', ...ec, '-days', '2', '-subj', '/CN=The upstream\'s authority', '-keyout', 'ca.key', '-out', 'ca.pem')
-		openssl('req', ...ec, '-subj', '/CN=upstream', '-addext', 'subjectAltName=IP:127.0.0.1,DNS:localhost', '-keyout', 'server.key', '-out', 'server.csr')
-		openssl('x509', '-req', '-in', 'server.csr', '-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-days', '2', '-copy_extensions', 'copy', '-out', 'server.pem')
-		return { key: readFileSync(at('server.key')), cert: readFileSync(at('server.pem')) }
-	}
 
 	#configure() {
 		const policy = interactionPolicy.base()
