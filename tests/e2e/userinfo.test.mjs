@@ -35,6 +35,14 @@ describe('as JSON', () => {
 	})
 })
 
+test('a token that is sent twice is refused, even the same one (RFC 6750 section 2)', async () => {
+	const { access_token } = await web.tokens('alice', PASSWORDS.alice), header = { Authorization: `Bearer ${access_token}` }, address = `${web.issuer}/userinfo`
+	for (const [form, headers] of [[{ access_token }, header], [`access_token=${access_token}&access_token=${access_token}`, {}]]) {
+		const answer = await post(address, form, headers)
+		assert.deepEqual([answer.status, answer.json.error], [400, 'invalid_request'], answer.text)
+	}
+})
+
 describe('signed (section 5.3.2)', () => {
 	for (const [alg, name] of Object.entries(ALGORITHMS)) test(alg, async () => {
 		const { access_token, id_token } = await tokensOf(alg)

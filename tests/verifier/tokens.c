@@ -294,6 +294,7 @@ static void options_of_the_question(void **state)
 	assert_int_equal(judged_patched(&request, "{}", "{\"auth_time\":1799999839}"), REASON_TOKEN_AUTH_TIME);
 	request.max_age_s = 0;
 	assert_int_equal(judged_patched(&request, "{}", "{\"auth_time\":1799999939}"), REASON_TOKEN_AUTH_TIME);
+	assert_int_equal(judged_patched(&request, "{}", "{}"), REASON_TOKEN_AUTH_TIME);
 
 	request = id_request;
 	request.acr_values = acrs;
