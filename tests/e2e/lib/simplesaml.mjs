@@ -71,11 +71,13 @@ export class SimpleSaml extends SamlPeer {
 		this.want({ services: [...others, { metadata, options }] })
 	}
 
-	/** In a process group of its own, for the server forks workers that its end leaves behind. */
+	/** PHP's server forks workers that outlive it. So all of them are a process group of their own, which ends with its first process, and with us, however we end: the shell's
+	 * standard input closes then. */
 	async #launch() {
 		this.port = await freePort()
-		this.#child = spawn(PHP, ['-d', `auto_prepend_file=${join(CONFIGURATION, 'rig.php')}`, '-d', 'display_errors=0', '-d', 'error_reporting=8191', '-d', 'date.timezone=UTC', '-S', `127.0.0.1:${this.port}`, '-t', PAGES], {
-			detached: true, stdio: ['ignore', 'ignore', 'pipe'],
+		this.#child = spawn('/bin/sh', ['-c', '("$@"; kill -KILL 0) & read _; kill -KILL 0', 'sh', PHP, '-d', `auto_prepend_file=${join(CONFIGURATION, 'rig.php')}`, '-d', 'display_errors=0',
+			'-d', 'error_reporting=8191', '-d', 'date.timezone=UTC', '-S', `127.0.0.1:${this.port}`, '-t', PAGES], {
+			detached: true, stdio: ['pipe', 'ignore', 'pipe'],
 			env: { PATH: process.env.PATH, RIG: this.folder, SIMPLESAMLPHP_CONFIG_DIR: CONFIGURATION, PHP_CLI_SERVER_WORKERS: '4', TMPDIR: join(this.folder, 'temp') },
 		})
 		this.#child.stderr.setEncoding('utf8').on('data', (piece) => { this.text += piece })
@@ -100,7 +102,7 @@ export class SimpleSaml extends SamlPeer {
 	async stop() {
 		if (this.running) {
 			const gone = once(this.#child, 'close')
-			process.kill(-this.#child.pid, 'SIGKILL')
+			this.#child.stdin.end()
 			await gone
 		}
 		await super.stop()
