@@ -524,6 +524,9 @@ static void verifier_round(const struct bench *bench)
 	const struct verifier_times times = verifier_measure(bench->gateway.program, bench->plan.measure_ms);
 	row_add(&rows[VERIFIER_TRIP], times.empty_us, 0);
 	row_add(&rows[VERIFIER_TOKEN], times.token_us, 0);
+	row_add(&rows[SAML_SIGN], times.saml_sign_us, 0);
+	row_add(&rows[SAML_RESPONSE], times.saml_us, 0);
+	row_add(&rows[SAML_ENCRYPTED], times.saml_encrypted_us, 0);
 }
 
 static void run_rest(struct bench *bench, const char *where)

@@ -1,8 +1,11 @@
 /* The verifier's children, of the program under test, asked from here as the gateway asks them, one question after another. */
 #include "verifier.h"
 #include "base/clock.h"
+#include "crypto/certified_key.h"
+#include "providers/verifier/saml_ask.h"
 #include "providers/verifier/token_check.h"
 #include "lab.h"
+#include "tests/saml/idp.h"
 #include "tests/verifier/minting.h"
 #include <string.h>
 
@@ -33,6 +36,43 @@ static void ask_token(struct verifier *verifier)
 		g_error("the verifier does not take a good token");
 }
 
+static char *response(enum encryption encryption)
+{
+	struct shape shape = shape_good();
+	shape.encryption = encryption;
+	return idp_response(&shape);
+}
+
+static void ask_saml(struct verifier *verifier, const char *xml)
+{
+	struct saml_response_question question = question_good(xml);
+	g_autoptr(json_t) answer = NULL;
+	if (saml_response_ask(verifier, &question, clock_monotonic_ms() + DEADLINE_MS, &answer) != VERIFIER_ANSWERED || strcmp(json_string_at(answer, "result"), "ok") != 0)
+		g_error("the verifier does not take a good response");
+}
+
+static void ask_response_plain(struct verifier *verifier)
+{
+	static char *xml;
+	ask_saml(verifier, xml = xml ? xml : response(ENCRYPT_NOT));
+}
+
+static void ask_response_encrypted(struct verifier *verifier)
+{
+	static char *xml;
+	ask_saml(verifier, xml = xml ? xml : response(ENCRYPT_GCM));
+}
+
+/* What a request costs before the browser leaves: the signature, by the parent itself. */
+static void sign_request(struct verifier *verifier)
+{
+	static struct certified_key *key;
+	static char text[1500];
+	(void)verifier;
+	key = key ? key : certified_key_generate("bench", NOW_MS, 1);
+	g_free(certified_key_sign(key, text, sizeof text));
+}
+
 static double each_us(struct verifier *verifier, void (*ask)(struct verifier *verifier), int64_t measure_ms)
 {
 	const int64_t start_ns = now_ns();
@@ -51,5 +91,12 @@ struct verifier_times verifier_measure(const char *program, int64_t measure_ms)
 	g_autoptr(verifier_t) verifier = verifier_new(&(struct verifier_options){ .program = program }, NULL);
 	times.empty_us = each_us(verifier, ask_empty, measure_ms);
 	times.token_us = each_us(verifier, ask_token, measure_ms);
+	if (!saml_library_start())
+		g_error("xmlsec does not start");
+	pairs_make();
+	times.saml_sign_us = each_us(verifier, sign_request, measure_ms);
+	times.saml_us = each_us(verifier, ask_response_plain, measure_ms);
+	times.saml_encrypted_us = each_us(verifier, ask_response_encrypted, measure_ms);
+	pairs_free();
 	return times;
 }
