@@ -36,24 +36,27 @@ static char *request_of(const struct saml *saml, const json_t *kept, const json_
 }
 
 /* An identity provider that takes logouts behind the browser only (SAML bindings 3.2). What it answers is judged like any other answer. */
-static enum verdict logout_by_soap(struct saml *saml, const json_t *endpoint, const char *message, const char *id, const struct provider_logout *input)
+static enum verdict logout_by_soap(struct saml *saml, const struct saml_sending *sending, const struct provider_logout *input, struct provider_answer *answer)
 {
-	const char *location = json_string_at(endpoint, "location");
-	g_autoptr(url_t) url = url_parse(location, NULL);
-	g_autofree char *signed_message = saml_sign(message, id, saml->signing[0]), *envelope = saml_soap(signed_message);
+	g_autoptr(url_t) url = url_parse(sending->location, NULL);
+	g_autofree char *signed_message = saml_sign(sending->message, sending->id, sending->key), *envelope = saml_soap(signed_message);
 	static const char *const headers[] = {"Content-Type: text/xml; charset=utf-8", "SOAPAction: \"http://www.oasis-open.org/committees/security\"", NULL};
 	/* In metadata that the operator gave himself the address is one that he declared. */
-	const struct fetch_request request = {.method = "POST", .url = location, .declared_host = saml->declared_host ? saml->declared_host : url ? url->host : NULL, .headers = headers,
+	const struct fetch_request request = {.method = "POST", .url = sending->location, .declared_host = saml->declared_host ? saml->declared_host : url ? url->host : NULL, .headers = headers,
 	                                      .accept = "text/xml", .body = envelope, .length = strlen(envelope), .max_bytes = SAML_MESSAGE_MAX, .deadline_ms = input->deadline_ms};
 	g_auto(fetch_reply_t) reply = {0};
-	enum reason reason;
 
-	if (!saml->fetcher || fetch(saml->fetcher, &request, &reply) != FETCH_OK || reply.status != 200)
+	if (!saml->fetcher || fetch(saml->fetcher, &request, &reply) != FETCH_OK || reply.status != 200) {
+		answer->reason = REASON_PROVIDER_UNAVAILABLE;
 		return VERDICT_UNAVAILABLE;
+	}
 	const struct saml_brought brought = {.binding = SAML_BINDING_SOAP, .parameter = "SAMLResponse", .bytes = reply.body, .length = reply.length};
 	const struct provider_complete answered = {.callback_url = input->return_url, .now_ms = input->now_ms, .deadline_ms = input->deadline_ms};
-	g_autoptr(json_t) said = saml_logout_read(saml, &answered, &brought, id, &reason);
-	return said && json_is_true(json_object_get(said, "success")) ? VERDICT_OK : VERDICT_REFUSED;
+	g_autoptr(json_t) said = saml_logout_read(saml, &answered, &brought, sending->id, &answer->reason);
+	if (said && json_is_true(json_object_get(said, "success")))
+		return VERDICT_OK;
+	answer->reason = said ? REASON_PROVIDER_REFUSED : answer->reason;
+	return VERDICT_VIOLATION;
 }
 
 static const json_t *endpoint_for(const struct saml *saml, const json_t *idp)
@@ -76,14 +79,14 @@ void saml_logout(void *state, const struct provider_logout *input, struct provid
 		return;
 	}
 	g_autofree char *id = saml_random_id(), *message = request_of(saml, kept, endpoint, id, input);
-	const char *binding = json_string_at(endpoint, "binding");
-	if (strcmp(binding, SAML_BINDING_SOAP) == 0) {
-		answer->verdict = logout_by_soap(saml, endpoint, message, id, input);
+	const struct saml_sending sending = {.parameter = "SAMLRequest", .binding = json_string_at(endpoint, "binding"), .location = json_string_at(endpoint, "location"),
+	                                     .message = message, .id = id, .state = input->state, .key = saml->signing[0]};
+	if (strcmp(sending.binding, SAML_BINDING_SOAP) == 0) {
+		answer->verdict = logout_by_soap(saml, &sending, input, answer);
 		return;
 	}
 	answer->verdict = VERDICT_MORE;
-	saml_step(&(struct saml_sending){.parameter = "SAMLRequest", .binding = binding, .location = json_string_at(endpoint, "location"), .message = message, .id = id,
-	                                 .state = input->state, .key = saml->signing[0]}, &answer->step);
+	saml_step(&sending, &answer->step);
 	answer->keep = secret_new(id, strlen(id));
 }
 

@@ -135,6 +135,16 @@ static struct secret *session_keep(struct logout *logout)
 	return keep;
 }
 
+/* The person is signed out here whatever comes; that he may still be signed in there is for the log. */
+static void note_failure(struct call *call, const struct source *source, const struct provider_answer *answer)
+{
+	if (answer->verdict != VERDICT_UNAVAILABLE && answer->verdict != VERDICT_VIOLATION)
+		return;
+	call_check(call, "sign-out at the provider", verdict_name(answer->verdict), verdict_name(VERDICT_OK), false);
+	call->facts = (struct audit_facts){ .provider = source->name };
+	call_audit(call, EVENT_LOGIN_REFUSE, source_reason(answer));
+}
+
 /* Asks the driver of the provider that the session came from how to sign the person out there. Signing out here never waits on it to succeed. */
 static void ask_upstream(struct logout *logout, const struct source *source, const char *return_url)
 {
@@ -149,6 +159,7 @@ static void ask_upstream(struct logout *logout, const struct source *source, con
 	source->driver->logout(source->state, &(struct provider_logout){ .keep = keep, .return_url = back, .state = answers ? logout->errand.handle : sealed_return,
 		.now_ms = request_time_ms(call->request), .deadline_ms = request_deadline_ms(call->request) }, &logout->upstream);
 	slots_give_back(source->slots);
+	note_failure(call, source, &logout->upstream);
 	if (answers)
 		logout_errand_keep(&logout->errand, logout->upstream.keep);
 }

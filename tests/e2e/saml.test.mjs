@@ -430,6 +430,8 @@ describe('signing out here', { skip }, () => {
 			assert.deepEqual([call?.path, call?.method], ['/soap', 'POST'])
 			assert.match(call.body, /^<soap:Envelope.*<samlp:LogoutRequest.*<ds:SignatureValue>.*<samlp:SessionIndex/s)
 			await assertOut(tokens)
+			const failures = (await gateway.rows('leaving')).filter((one) => one.event === 'login.refuse' && one.provider === 'behind')
+			assert.equal(failures.length, good ? 0 : 1, 'the log tells who may still be signed in there')
 		}
 	})
 
