@@ -6,14 +6,12 @@
  */
 #include "gateway/login/endpoints.h"
 
-#include "base/encoding.h"
 #include "base/url.h"
 #include "gateway/login/logout_errand.h"
 #include "gateway/login/upstream.h"
+#include "providers/saml_message.h"
 
 #include <string.h>
-
-#define RESPONSE_BYTES_MAX (256 * 1024)
 
 /* Borrowed from *ret_list. NULL: the reply is an error. */
 static const struct source *find_source(struct call *call, struct source_list **ret_list)
@@ -53,9 +51,9 @@ void saml_metadata_endpoint(struct call *call)
 static bool answers_a_question(const struct form *form)
 {
 	const char *field = form_value(form, "SAMLResponse");
-	size_t length = field ? strlen(field) : 0;
-	g_autofree uint8_t *bytes = g_malloc(RESPONSE_BYTES_MAX + 1);
-	return field && base64_decode(field, length, bytes, RESPONSE_BYTES_MAX, &length) && memmem(bytes, length, "InResponseTo=", strlen("InResponseTo="));
+	size_t length = 0;
+	g_autofree char *bytes = field ? saml_posted(field, &length, NULL) : NULL;
+	return bytes && memmem(bytes, length, "InResponseTo=", strlen("InResponseTo="));
 }
 
 static bool refuse(struct call *call, enum reason reason, const char *seen, const char *expected)

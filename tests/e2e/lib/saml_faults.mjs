@@ -84,6 +84,7 @@ export const FORM_FAULTS = {
 /** The handle that the provider must give back as it got it. */
 export const RELAY_FAULTS = {
 	'none': [(fields) => { fields.delete('RelayState') }],
+	'none, beside base64 in lines': [(fields) => { fields.delete('RelayState'); fields.set('SAMLResponse', fields.get('SAMLResponse').replace(/.{76}/g, '$&\r\n')) }],
 	'an empty one': [(fields) => { fields.set('RelayState', '') }],
 	'one with a letter changed': [(fields) => { fields.set('RelayState', fields.get('RelayState').replace(/.$/, (one) => one === 'A' ? 'B' : 'A')) }],
 	'one of somebody\'s choice': [(fields) => { fields.set('RelayState', 'https://evil.example/') }],
