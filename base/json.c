@@ -207,3 +207,12 @@ bool json_array_has(const json_t *array, const char *text)
 	}
 	return false;
 }
+
+char **json_strings(const json_t *array)
+{
+	size_t count = json_array_size(array);
+	char **strings = count > 0 ? g_new0(char *, count + 1) : NULL;
+	for (size_t i = 0; i < count; i++)
+		strings[i] = g_strdup(json_string_value(json_array_get(array, i)));
+	return strings;
+}

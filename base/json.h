@@ -18,3 +18,5 @@ const char *json_string_at(const json_t *object, const char *key);
 bool json_integer_at(const json_t *object, const char *key, int64_t *ret_value);
 /* True where an array holds that string. NULL and other types hold nothing. */
 bool json_array_has(const json_t *array, const char *text);
+/* Copies of the strings of an array that holds nothing else, NULL-closed; caller frees with g_strfreev. NULL where it is empty, or no array. */
+char **json_strings(const json_t *array);

@@ -53,7 +53,7 @@ static bool azure_prepare(struct oidc *oidc, GError **error)
 {
 	const char *directory = json_string_at(oidc->settings, "directory");
 	g_autofree char *authority = authority_of(oidc->settings);
-	oidc->listed = oidc_strings(oidc->settings, "allowed_directories");
+	oidc->listed = json_strings(json_object_get(oidc->settings, "allowed_directories"));
 	if (is_shared(directory) && !oidc->listed)
 		return fail(error, ERROR_MALFORMED, "allowed_directories: missing, expected the directories whose people may come in, as `directory` is %s", directory);
 	if (!is_shared(directory) && !oidc->listed)

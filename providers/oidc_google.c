@@ -8,7 +8,7 @@ static const char *const google_issuers[] = { "https://accounts.google.com", "ac
 static bool google_prepare(struct oidc *oidc, GError **error)
 {
 	(void)error;
-	oidc->listed = oidc_strings(oidc->settings, "hosted_domains");
+	oidc->listed = json_strings(json_object_get(oidc->settings, "hosted_domains"));
 	return true;
 }
 

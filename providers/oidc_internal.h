@@ -98,8 +98,6 @@ bool oidc_scope_check(const json_t *value, const char **ret_expected);
 	{.name = "userinfo", .type = KEY_BOOLEAN, .description = "Whether its userinfo endpoint is asked too; default: false, for linkedin true."}, \
 	{.name = "end_session", .type = KEY_BOOLEAN, .standard = "true", .description = "Whether signing out here goes on to sign out there, where the provider can."}, \
 	{.name = "acr_values", .type = KEY_STRINGS, .description = "Ways of authenticating of which the provider must name one in the token."}
-/* The list at a key, NULL where it is empty. Caller frees. */
-char **oidc_strings(const json_t *settings, const char *key);
 /* For a driver's `open`. */
 bool oidc_open(const struct oidc_vendor *vendor, const struct provider_place *place, const json_t *settings, void **ret_state, GError **error);
 void oidc_close(void *state);

@@ -94,19 +94,6 @@ static void scope_choose(struct oidc *oidc)
 	oidc->offline = scope_has(oidc->scope, "offline_access");
 }
 
-char **oidc_strings(const json_t *settings, const char *key)
-{
-	const json_t *list = json_object_get(settings, key);
-	GPtrArray *strings = g_ptr_array_new();
-	for (size_t i = 0; i < json_array_size(list); i++)
-		g_ptr_array_add(strings, g_strdup(json_string_value(json_array_get(list, i))));
-	g_ptr_array_add(strings, NULL);
-	if (strings->len > 1)
-		return (char **)g_ptr_array_free(strings, FALSE);
-	g_ptr_array_free(strings, TRUE);
-	return NULL;
-}
-
 static void issuers_choose(struct oidc *oidc)
 {
 	size_t count = 0;
@@ -143,7 +130,7 @@ static void rules_choose(struct oidc *oidc)
 	oidc->userinfo = flag_at(settings, "userinfo", oidc->vendor->userinfo);
 	oidc->end_session = flag_at(settings, "end_session", true) && !oidc->vendor->no_logout;
 	oidc->form_post = g_strcmp0(json_string_at(settings, "response_mode"), "form_post") == 0;
-	oidc->acr_values = oidc_strings(settings, "acr_values");
+	oidc->acr_values = json_strings(json_object_get(settings, "acr_values"));
 	scope_choose(oidc);
 	mapping_choose(oidc);
 }

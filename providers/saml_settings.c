@@ -66,20 +66,6 @@ static bool metadata_choose(struct saml *saml, GError **error)
 	return true;
 }
 
-static char **texts_of(const json_t *list)
-{
-	GPtrArray *texts = g_ptr_array_new();
-
-	for (size_t i = 0; i < json_array_size(list); i++)
-		g_ptr_array_add(texts, g_strdup(json_string_value(json_array_get(list, i))));
-	if (texts->len == 0) {
-		g_ptr_array_free(texts, TRUE);
-		return NULL;
-	}
-	g_ptr_array_add(texts, NULL);
-	return (char **)g_ptr_array_free(texts, FALSE);
-}
-
 /* The names by which the usual products send these: friendly names, the LDAP attributes' object identifiers, Microsoft's addresses. */
 static void mapping_choose(struct saml *saml)
 {
@@ -117,7 +103,7 @@ static void rules_choose(struct saml *saml)
 	saml->idp_entity_id = json_string_at(settings, "idp_entity_id");
 	saml->name_id_format = json_string_at(settings, "name_id_format");
 	saml->binding = binding ? binding : SAML_BINDING_REDIRECT;
-	saml->contexts = texts_of(json_object_get(settings, "authn_context"));
+	saml->contexts = json_strings(json_object_get(settings, "authn_context"));
 	saml->sign_requests = !sign || json_is_true(sign);
 	saml->force_authn = flag_at(settings, "force_authn");
 	saml->allow_cbc = flag_at(settings, "allow_cbc");

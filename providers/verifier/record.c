@@ -88,6 +88,12 @@ void record_put_text(struct record *record, const char *name, const char *text)
 		append(record, name, FIELD_TEXT, text, strlen(text), 0);
 }
 
+void record_put_texts(struct record *record, const char *name, const char *const *texts)
+{
+	for (size_t i = 0; texts && texts[i]; i++)
+		record_put_text(record, name, texts[i]);
+}
+
 void record_put_bytes(struct record *record, const char *name, const void *bytes, size_t length)
 {
 	append(record, name, FIELD_BYTES, bytes, length, 0);

@@ -39,6 +39,8 @@ bool record_takes_text(const char *text, size_t length);
 /* Appends. Names may repeat: that is how lists are written. A NULL text appends nothing. What the reader would refuse (too many fields, control characters)
  * marks the record as broken, and then it does not encode. */
 void record_put_text(struct record *record, const char *name, const char *text);
+/* One field of that name for each of a NULL-closed list, which may be NULL: what record_texts reads. */
+void record_put_texts(struct record *record, const char *name, const char *const *texts);
 void record_put_bytes(struct record *record, const char *name, const void *bytes, size_t length);
 void record_put_integer(struct record *record, const char *name, int64_t integer);
 /* The text with everything that a record's text may not hold replaced by "?", of at most `max_bytes` of it: for what a stranger wrote and an administrator shall see. */

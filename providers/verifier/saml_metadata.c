@@ -145,29 +145,27 @@ static xmlNode *entity_find(xmlNode *node, const char *entity_id, size_t *ret_fo
 	return found;
 }
 
-/* The nearest validUntil wins, of the entity, its role, and the documents around it. */
-static int64_t valid_until(const xmlNode *node)
+/* The nearest one wins, of the entity, its role, and the documents around it. INT64_MAX: nobody says. */
+static int64_t nearest(const xmlNode *node, const char *attribute, bool (*read)(const char *text, int64_t *ret))
 {
-	int64_t nearest = INT64_MAX, time_ms = 0;
+	int64_t least = INT64_MAX, one = 0;
 
 	for (; node && node->type == XML_ELEMENT_NODE; node = node->parent) {
-		g_autofree char *text = xml_attribute(node, "validUntil");
-		if (xml_time(text, &time_ms))
-			nearest = MIN(nearest, time_ms);
+		g_autofree char *text = xml_attribute(node, attribute);
+		if (read(text, &one))
+			least = MIN(least, one);
 	}
-	return nearest;
+	return least;
+}
+
+static int64_t valid_until(const xmlNode *node)
+{
+	return nearest(node, "validUntil", xml_time);
 }
 
 static int64_t cache_s(const xmlNode *node)
 {
-	int64_t nearest = INT64_MAX, duration_s = 0;
-
-	for (; node && node->type == XML_ELEMENT_NODE; node = node->parent) {
-		g_autofree char *text = xml_attribute(node, "cacheDuration");
-		if (xml_duration(text, &duration_s))
-			nearest = MIN(nearest, duration_s);
-	}
-	return nearest;
+	return nearest(node, "cacheDuration", xml_duration);
 }
 
 static json_t *formats_read(const xmlNode *role)

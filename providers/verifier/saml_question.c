@@ -3,12 +3,6 @@
 
 #include <string.h>
 
-static void put_texts(struct record *record, const char *name, const char *const *texts)
-{
-	for (size_t i = 0; texts && texts[i]; i++)
-		record_put_text(record, name, texts[i]);
-}
-
 static void put_keys(struct record *record, struct secret *const *keys, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
@@ -19,7 +13,7 @@ static void put_trust(struct record *record, const struct saml_trust *trust)
 {
 	record_put_text(record, "provider", trust->provider);
 	record_put_text(record, "idp_entity_id", trust->idp_entity_id);
-	put_texts(record, "certificate", trust->certificates);
+	record_put_texts(record, "certificate", trust->certificates);
 	record_put_text(record, "our_entity_id", trust->entity_id);
 	record_put_integer(record, "now_ms", trust->now_ms);
 	record_put_integer(record, "skew_ms", trust->skew_ms);
@@ -35,7 +29,7 @@ struct record *saml_response_question_write(const struct saml_response_question 
 	record_put_text(record, "acs_url", question->acs_url);
 	record_put_text(record, "request_id", question->request_id);
 	record_put_integer(record, "authenticated_after_ms", question->authenticated_after_ms);
-	put_texts(record, "context", question->contexts);
+	record_put_texts(record, "context", question->contexts);
 	record_put_text(record, "subject_attribute", question->subject_attribute);
 	record_put_text(record, "name_id_format", question->name_id_format);
 	record_put_integer(record, "allow_mutable_names", question->allow_mutable_names);

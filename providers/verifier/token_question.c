@@ -2,21 +2,15 @@
 #include "base/secret.h"
 #include "providers/verifier/token_internal.h"
 
-static void texts_put(struct record *record, const char *name, const char *const *texts)
-{
-	for (size_t i = 0; texts && texts[i]; i++)
-		record_put_text(record, name, texts[i]);
-}
-
 struct record *token_question_write(const struct token_check_request *request)
 {
 	struct record *record = record_new();
 	record_put_integer(record, "profile", request->profile);
 	record_put_bytes(record, "token", request->token, request->token_length);
 	record_put_bytes(record, "keys", request->keys, request->keys_length);
-	texts_put(record, "issuer", request->issuers);
+	record_put_texts(record, "issuer", request->issuers);
 	record_put_integer(record, "tenants", request->tenants != NULL); /* an empty list allows nobody, no list has no opinion */
-	texts_put(record, "tenant", request->tenants);
+	record_put_texts(record, "tenant", request->tenants);
 	record_put_text(record, "client_id", request->client_id);
 	record_put_text(record, "nonce", request->nonce);
 	record_put_text(record, "access_token", request->access_token);
@@ -24,7 +18,7 @@ struct record *token_question_write(const struct token_check_request *request)
 	record_put_integer(record, "algorithms", request->algorithms);
 	record_put_integer(record, "max_age_s", request->max_age_s);
 	record_put_integer(record, "acrs", request->acr_values != NULL);
-	texts_put(record, "acr", request->acr_values);
+	record_put_texts(record, "acr", request->acr_values);
 	record_put_text(record, "subject", request->subject);
 	record_put_integer(record, "issued_within_s", request->issued_within_s);
 	record_put_integer(record, "clock_skew_s", request->clock_skew_s);
